@@ -1,0 +1,4 @@
+//! Leaving for good, from wherever one is.
+
+#[cfg(panic = "unwind")]
+mod unwind;
