@@ -1,11 +1,94 @@
-//! Exceptions for tower.
+//! Exceptions for tower: any code below one [`Layer`](tower_layer::Layer) can raise one, the rest of the
+//! work is aborted, and the client gets a proper answer.
+//!
+//! In axum, with the feature `axum`:
+//!
+#![cfg_attr(feature = "axum", doc = "```")]
+#![cfg_attr(not(feature = "axum"), doc = "```ignore")]
+//! use axum::{Json, Router, extract::Path, routing::get};
+//! use tower_exception::{ExceptionLayer, HttpException};
+//!
+//! async fn item(Path(id): Path<u32>) -> Result<Json<&'static str>, HttpException> {
+//!     match id {
+//!         1 => Ok(Json("plumbus")),
+//!         _ => Err(HttpException::not_found("Item not found")),
+//!     }
+//! }
+//!
+//! let app: Router = Router::new()
+//!     .route("/items/{id}", get(item))
+//!     .layer(ExceptionLayer::new());
+//! # // GET /items/2  ->  404 {"detail":"Item not found"}
+//! ```
+//!
+//! In any other stack of tower services, with no feature at all:
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{HeaderValue, Request, Response, header::WWW_AUTHENTICATE};
+//! use http_body_util::Full;
+//! use tower::{BoxError, ServiceBuilder};
+//! use tower_exception::{ExceptionLayer, HttpException};
+//!
+//! /// Deep down, where no `Result` leads out.
+//! fn user(request: &Request<Full<Bytes>>) -> &str {
+//!     match request.headers().get("x-user").map(HeaderValue::to_str) {
+//!         Some(Ok(user)) => user,
+//!         _ => HttpException::unauthorized("Not authenticated")
+//!             .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+//!             .raise(),
+//!     }
+//! }
+//!
+//! async fn greet(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, BoxError> {
+//!     Ok(Response::new(Full::from(format!("hello {}", user(&request)))))
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() {
+//! let service = ServiceBuilder::new().layer(ExceptionLayer::new()).service_fn(greet);
+//! # let request = Request::new(Full::default());
+//! # let response = tower::ServiceExt::oneshot(service, request).await.unwrap();
+//! # assert_eq!(response.status(), 401);
+//! # assert_eq!(response.headers()["www-authenticate"], "Bearer");
+//! # }
+//! ```
+//!
+//! # How an exception reaches the layer
+//!
+//! | way | how | what it costs |
+//! | --- | --- | --- |
+//! | returned | the inner service gives `Err(e)`: `e`, or anything in its chain of sources, is an [`HttpException`] or a [`WebSocketException`] | the least |
+//! | attached | the response carries it: an axum handler gives back `Result<T, HttpException>`, or any service makes the response by [`Response::from`](http::Response#impl-From<HttpException>-for-Response<B>) | a little more |
+//! | raised | [`HttpException::raise`], from any code, sync or async; [`std::panic::panic_any`] of an exception counts too | an unwinding: microseconds |
+//!
+//! Any other error, and any panic, is a `500 {"detail":"Internal Server Error"}`: nothing of its text
+//! reaches the client. All of it is caught in `poll_ready`, in `call`, in the future, in the
+//! response's body while it is sent (see [`ExceptionBody`]) and in the renderer. The layer's own error
+//! is [`Infallible`](std::convert::Infallible), so it fits where an axum router wants a layer.
+//!
+//! How it is made, and why so, is told in [`docs::design`].
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `axum` | `HttpException` is an `IntoResponse`; implies `tokio` |
+//! | `tokio` | the panic of a task, given back as a `JoinError`, counts as that panic, and the exception raised in it as that exception |
+//! | `tower` | `ServiceBuilderExt::catch_exceptions` for tower's `ServiceBuilder`; implies `tokio` |
+//! | `tracing` | an event for everything that is caught: `DEBUG` for an exception, `ERROR` for an error or a panic, with the chain of sources |
+//! | `full` | all of them |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
 mod body;
 mod catch;
 mod chain;
+pub mod docs;
 mod exception;
 mod future;
 mod integrations;
@@ -33,7 +116,16 @@ pub use {
     panic::Panic,
     request_head::RequestHead,
     service::ExceptionService,
-    settings::{Custom, Plain},
+    settings::{Custom, Plain, Settings},
 };
 
+/// The crates whose types stand in this one's signatures.
+#[doc(no_inline)]
+pub use {bytes, http, serde_json};
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the README's examples.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
