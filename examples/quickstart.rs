@@ -22,8 +22,10 @@ async fn item(Path(id): Path<u32>) -> Result<Json<Value>, HttpException> {
 
 /// With a header of its own.
 async fn order(Path(id): Path<u32>) -> Result<Json<Value>, HttpException> {
-    Err(HttpException::too_many_requests(format!("order {id} must wait"))
-        .with_header(RETRY_AFTER, HeaderValue::from_static("120")))
+    Err(
+        HttpException::too_many_requests(format!("order {id} must wait"))
+            .with_header(RETRY_AFTER, HeaderValue::from_static("120")),
+    )
 }
 
 /// Raised three calls down, in plain functions that know nothing of HTTP handlers or of `Result`.

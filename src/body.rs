@@ -95,6 +95,9 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Inner { body } => body.size_hint(),
+            // axum writes `content-length: 0` for a body that is known to be empty, also with a 204 and a
+            // 304, which must not have one (RFC 9110, section 8.6).
+            Kind::Rendered { bytes } if bytes.is_empty() => SizeHint::default(),
             Kind::Rendered { bytes } => SizeHint::with_exact(bytes.len() as u64),
         }
     }

@@ -2,8 +2,9 @@ use axum_core::{
     body::Body,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 
-use crate::HttpException;
+use crate::{ExceptionBody, HttpException};
 
 /// The response of [`Response::from`](http::Response#impl-From<HttpException>-for-Response<B>): rendered, with the exception
 /// attached. So a handler may return `Result<T, HttpException>`, with and without an
@@ -24,6 +25,7 @@ use crate::HttpException;
 /// ```
 impl IntoResponse for HttpException {
     fn into_response(self) -> Response {
-        http::Response::<Body>::from(self)
+        let response = http::Response::<Bytes>::from(self);
+        response.map(|bytes| Body::new(ExceptionBody::<Body>::rendered(bytes)))
     }
 }

@@ -1,0 +1,86 @@
+//! The apps that this crate is compared with FastAPI by: `tests/parity/cases.json` holds what FastAPI
+//! answers to them, and `tests/parity.rs` replays it.
+//!
+//! ```text
+//! cargo run --example parity --features axum -- hyper 8001 8002
+//! curl -i '127.0.0.1:8001/raise?via=raised' -d '{"status_code":404,"detail":"Item not found"}'
+//! ```
+
+use std::{env, net::Ipv4Addr, process::ExitCode};
+
+use tokio::net::TcpListener;
+
+#[path = "parity/stack.rs"]
+mod stack;
+
+use stack::Stack;
+
+const USAGE: &str = "\
+usage: parity STACK APP_PORT CUSTOM_PORT
+  STACK        axum or hyper
+  APP_PORT     where to serve the app without handlers, on 127.0.0.1
+  CUSTOM_PORT  where to serve the app with handlers";
+
+struct Arguments {
+    stack: Stack,
+    app_port: u16,
+    custom_port: u16,
+}
+
+impl Arguments {
+    fn parse(arguments: &[String]) -> Result<Self, String> {
+        let [stack, app_port, custom_port] = arguments else {
+            return Err(format!("three arguments, not {}", arguments.len()));
+        };
+        Ok(Self {
+            stack: stack.parse()?,
+            app_port: port(app_port)?,
+            custom_port: port(custom_port)?,
+        })
+    }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .map_err(|error| format!("`{text}` is no port: {error}"))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let arguments = match Arguments::parse(&arguments) {
+        Ok(arguments) => arguments,
+        Err(problem) => {
+            eprintln!("parity: {problem}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("parity: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), String> {
+    let Arguments {
+        stack,
+        app_port,
+        custom_port,
+    } = arguments;
+    let app = listen(app_port).await?;
+    println!("app: http://127.0.0.1:{app_port} (HTTP/1.1, and HTTP/2 by prior knowledge)");
+    println!("custom: port {custom_port} is not served yet, for want of handlers");
+    match stack.serve_app(app).await {}
+}
+
+async fn listen(port: u16) -> Result<TcpListener, String> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|error| format!("cannot listen on 127.0.0.1:{port}: {error}"))
+}

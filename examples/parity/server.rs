@@ -1,0 +1,45 @@
+//! HTTP/1.1 and HTTP/2 on one port: the first bytes of a connection tell which.
+
+use std::{convert::Infallible, error::Error, time::Duration};
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use tokio::net::TcpListener;
+use tower::Service;
+
+pub async fn serve<S, B>(listener: TcpListener, app: S) -> Infallible
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
+    S: Clone + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            // The client has gone already, or there are too many open files: there will be fewer.
+            Err(error) => {
+                eprintln!("accept: {error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        // Head and body of an HTTP/2 answer are two writes: the second must not wait for the client's
+        // acknowledgement of the first. Where it cannot be set, answers are slow and no worse.
+        let _ = stream.set_nodelay(true);
+        let app = TowerToHyperService::new(app.clone());
+        tokio::spawn(async move {
+            let served = Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), app)
+                .await;
+            if let Err(error) = served {
+                eprintln!("connection: {error}");
+            }
+        });
+    }
+}

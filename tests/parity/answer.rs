@@ -1,0 +1,80 @@
+//! A response, as it is compared.
+
+use std::fmt;
+
+use http::{HeaderMap, Method};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Headers that are the server's business.
+const NOT_COMPARED: [&str; 3] = ["connection", "date", "server"];
+
+#[derive(Debug, PartialEq, Deserialize)]
+pub struct Answer {
+    pub status: u16,
+    /// The values are Latin-1.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn new(status: u16, headers: &HeaderMap, body: String) -> Self {
+        let mut headers: Vec<_> = headers
+            .iter()
+            .filter(|(name, _)| !NOT_COMPARED.contains(&name.as_str()))
+            .map(|(name, value)| {
+                let latin_1 = value.as_bytes().iter().copied().map(char::from);
+                (name.to_string(), latin_1.collect())
+            })
+            .collect();
+        headers.sort();
+        Self {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// Whether this is what was expected of a request with this method.
+    pub fn matches(&self, expected: &Self, method: &Method) -> bool {
+        // JSON can be written in more than one way, and its length is that of what was sent. Where
+        // nothing was, to a HEAD, it is the recorded one.
+        let as_json = expected.is_json() && method != Method::HEAD;
+        let mut headers = expected.headers.clone();
+        if as_json {
+            for (name, value) in &mut headers {
+                if name == "content-length" {
+                    *value = self.body.len().to_string();
+                }
+            }
+        }
+        headers.sort();
+        let same_body = if as_json {
+            same_json(&self.body, &expected.body)
+        } else {
+            self.body == expected.body
+        };
+        self.status == expected.status && self.headers == headers && same_body
+    }
+
+    fn is_json(&self) -> bool {
+        let mut headers = self.headers.iter();
+        headers.any(|(name, value)| name == "content-type" && value == "application/json")
+    }
+}
+
+fn same_json(body: &str, expected: &str) -> bool {
+    let value = |text| serde_json::from_str::<Value>(text).ok();
+    value(body).is_some_and(|body| Some(body) == value(expected))
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            status,
+            headers,
+            body,
+        } = self;
+        write!(f, "{status} {headers:?} {body:?}")
+    }
+}

@@ -1,0 +1,120 @@
+//! hyper's client, on one connection.
+
+use std::{error::Error, net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    Method, Request, Response,
+    header::{CONTENT_TYPE, HOST},
+};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    body::Incoming,
+    client::conn::{http1, http2},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{net::TcpStream, time::timeout};
+
+use crate::answer::Answer;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+type Body = Full<Bytes>;
+
+/// An answer that takes longer will not come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Clone, Copy, Debug)]
+pub enum Protocol {
+    Http1,
+    Http2,
+}
+
+pub struct Client {
+    address: SocketAddr,
+    connection: Connection,
+}
+
+enum Connection {
+    Http1(http1::SendRequest<Body>),
+    Http2(http2::SendRequest<Body>),
+}
+
+impl Client {
+    pub async fn connect(protocol: Protocol, address: SocketAddr) -> Result<Self, BoxError> {
+        let stream = TcpStream::connect(address).await?;
+        // Else the body of an HTTP/2 request waits for the server's acknowledgement of the head.
+        stream.set_nodelay(true)?;
+        let io = TokioIo::new(stream);
+        let connection = match protocol {
+            Protocol::Http1 => {
+                let (sender, connection) = http1::handshake(io).await?;
+                tokio::spawn(connection);
+                Connection::Http1(sender)
+            }
+            Protocol::Http2 => {
+                let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+                tokio::spawn(connection);
+                Connection::Http2(sender)
+            }
+        };
+        Ok(Self {
+            address,
+            connection,
+        })
+    }
+
+    pub async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        json: Option<&str>,
+    ) -> Result<Answer, BoxError> {
+        let request = self.request(method, path, json)?;
+        timeout(PATIENCE, async {
+            let (head, body) = self.connection.send(request).await?.into_parts();
+            let body = body.collect().await?.to_bytes();
+            let body = String::from_utf8(body.into())?;
+            Ok(Answer::new(head.status.as_u16(), &head.headers, body))
+        })
+        .await?
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        json: Option<&str>,
+    ) -> Result<Request<Body>, http::Error> {
+        let request = match self.connection {
+            Connection::Http1(_) => Request::builder()
+                .uri(path)
+                .header(HOST, self.address.to_string()),
+            // The scheme and the authority are fields of their own there.
+            Connection::Http2(_) => {
+                Request::builder().uri(format!("http://{}{path}", self.address))
+            }
+        };
+        let request = request.method(method);
+        match json {
+            Some(json) => request
+                .header(CONTENT_TYPE, "application/json")
+                .body(Body::from(json.to_owned())),
+            None => request.body(Body::default()),
+        }
+    }
+}
+
+impl Connection {
+    async fn send(&mut self, request: Request<Body>) -> hyper::Result<Response<Incoming>> {
+        match self {
+            Self::Http1(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await
+            }
+            Self::Http2(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await
+            }
+        }
+    }
+}
