@@ -5,11 +5,11 @@ use http::{Response, StatusCode};
 
 use crate::{
     BoxError, Exception, ExceptionBody, HttpException, WebSocketException,
-    catch::{Interrupt, catch},
+    interrupt::{Interrupt, catch},
     log,
+    raise::slot::is_inside_a_scope,
     render::json,
     response::{respond, respond_anew},
-    scope,
     settings::Exchange,
     thrown::Thrown,
 };
@@ -66,7 +66,7 @@ fn guarded<B, X: Exchange>(
     exchange: &X,
     answer: impl FnOnce(&mut Response<Bytes>, bool),
 ) -> Response<ExceptionBody<B>> {
-    let attach = scope::is_inside_a_layer();
+    let attach = is_inside_a_scope();
     if let Err(payload) = catch(|| answer(&mut response, attach)) {
         log::not_answered(&*BoxError::from(Interrupt::from_payload(payload)));
         let exception = internal_server_error();

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::{
     BoxError,
-    catch::{Interrupt, catch_poll, quietly},
+    interrupt::{Interrupt, catch_poll, quietly},
     log,
 };
 

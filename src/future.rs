@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use crate::{
     BoxError, ExceptionBody,
     answer::{answer, pass},
-    catch::{catch_poll, quietly},
+    interrupt::{catch_poll, quietly},
     settings::Exchange,
     thrown::Thrown,
 };

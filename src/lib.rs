@@ -60,6 +60,7 @@
 //! | --- | --- | --- |
 //! | returned | the inner service gives `Err(e)`: `e`, or anything in its chain of sources, is an [`HttpException`] or a [`WebSocketException`] | the least |
 //! | attached | the response carries it: an axum handler gives back `Result<T, HttpException>`, or any service makes the response by [`Response::from`](http::Response#impl-From<HttpException>-for-Response<B>) | a little more |
+//! | raised async | [`HttpException::raise_async`], from async code: the future never ends, and is dropped | about that of returning, however deep |
 //! | raised | [`HttpException::raise`], from any code, sync or async; [`std::panic::panic_any`] of an exception counts too | an unwinding: microseconds |
 //!
 //! Any other error, and any panic, is a `500 {"detail":"Internal Server Error"}`: nothing of its text
@@ -67,7 +68,7 @@
 //! response's body while it is sent (see [`ExceptionBody`]) and in the renderer. The layer's own error
 //! is [`Infallible`](std::convert::Infallible), so it fits where an axum router wants a layer.
 //!
-//! How it is made, and why so, is told in [`docs::design`].
+//! When to return and when to raise is told in [`docs::raising`], how it is made in [`docs::design`].
 //!
 //! # Features
 //!
@@ -86,12 +87,12 @@
 
 mod answer;
 mod body;
-mod catch;
 mod chain;
 pub mod docs;
 mod exception;
 mod future;
 mod integrations;
+mod interrupt;
 mod layer;
 mod log;
 mod panic;
@@ -99,7 +100,6 @@ mod raise;
 pub mod render;
 mod request_head;
 mod response;
-mod scope;
 mod service;
 mod settings;
 mod thrown;
@@ -114,6 +114,7 @@ pub use {
     future::ResponseFuture,
     layer::ExceptionLayer,
     panic::Panic,
+    raise::{Catch, RaiseAsync, catch},
     request_head::RequestHead,
     service::ExceptionService,
     settings::{Custom, Plain, Settings},

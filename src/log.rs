@@ -8,7 +8,7 @@ use std::{error::Error, fmt};
 use http::{HeaderName, StatusCode};
 
 #[cfg(feature = "tracing")]
-use crate::catch::quietly;
+use crate::interrupt::quietly;
 use crate::{chain::chain, thrown::Thrown};
 
 /// Something was caught, and is about to be answered.
@@ -67,4 +67,17 @@ impl fmt::Display for Whole<'_> {
         }
         Ok(())
     }
+}
+
+/// An exception was raised without unwinding where nothing catches it, and unwinding is not to be had.
+#[cfg(not(panic = "unwind"))]
+#[cold]
+pub(crate) fn raised_for_nobody(exception: &(dyn Error + 'static)) {
+    #[cfg(feature = "tracing")]
+    quietly(|| {
+        tracing::error!(
+            error = %Whole(exception),
+            "raised where nothing catches it and nothing can unwind: the future never ends",
+        );
+    });
 }

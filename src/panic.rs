@@ -1,6 +1,6 @@
 use std::{any::Any, borrow::Cow, error::Error, fmt};
 
-use crate::catch::quietly;
+use crate::interrupt::quietly;
 
 /// A panic that was caught: an unwinding that carried no exception.
 #[derive(Clone, Debug)]

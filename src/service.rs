@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use crate::{
     BoxError, ExceptionBody, ResponseFuture,
-    catch::{catch, catch_poll},
+    interrupt::{catch, catch_poll},
     settings::{Plain, Settings},
     thrown::Thrown,
 };

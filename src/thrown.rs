@@ -3,7 +3,8 @@
 use std::{any::Any, error::Error, sync::Arc};
 
 use crate::{
-    BoxError, Exception, HttpException, Panic, WebSocketException, catch::Interrupt, chain::chain,
+    BoxError, Exception, HttpException, Panic, WebSocketException, chain::chain,
+    interrupt::Interrupt,
 };
 
 /// Anything that keeps a service from answering.

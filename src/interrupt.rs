@@ -8,7 +8,10 @@ use std::{
     thread,
 };
 
-use crate::{BoxError, Exception, HttpException, Panic, WebSocketException, scope};
+use crate::{
+    BoxError, Exception, HttpException, Panic, WebSocketException,
+    raise::slot::{self, Scope},
+};
 
 /// What kept a piece of code from running to its end.
 pub(crate) enum Interrupt {
@@ -19,15 +22,25 @@ pub(crate) enum Interrupt {
 impl Interrupt {
     #[cold]
     pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
-        let payload = match payload.downcast::<HttpException>() {
-            Ok(exception) => return Self::Exception(Exception::Http(*exception)),
-            Err(payload) => payload,
-        };
-        match payload.downcast::<WebSocketException>() {
-            Ok(exception) => Self::Exception(Exception::WebSocket(*exception)),
+        match exception_in(payload) {
+            Ok(exception) => Self::Exception(exception),
             Err(payload) => Self::Panic(Panic::from_payload(payload)),
         }
     }
+}
+
+/// The exception that a payload is, or the payload.
+#[cold]
+pub(crate) fn exception_in(payload: Box<dyn Any + Send>) -> thread::Result<Exception> {
+    let payload = match payload.downcast::<HttpException>() {
+        Ok(exception) => return Ok(Exception::Http(*exception)),
+        Err(payload) => payload,
+    };
+    let payload = match payload.downcast::<WebSocketException>() {
+        Ok(exception) => return Ok(Exception::WebSocket(*exception)),
+        Err(payload) => payload,
+    };
+    payload.downcast().map(|exception| *exception)
 }
 
 impl From<Interrupt> for BoxError {
@@ -48,16 +61,29 @@ pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> thread::Result<T> {
     catch_unwind(AssertUnwindSafe(code))
 }
 
-/// Runs one poll as the innermost scope of this thread, and catches what it raises.
+/// Runs one poll, and catches what it raises, with and without unwinding.
 #[inline]
 pub(crate) fn catch_poll<T>(
     cx: &mut Context<'_>,
     poll: impl FnOnce(&mut Context<'_>) -> T,
 ) -> thread::Result<T> {
-    let outer = scope::enter(cx);
+    let scope = Scope::open(cx);
     let result = catch_unwind(AssertUnwindSafe(|| poll(cx)));
-    scope::leave(outer);
+    if scope.close() {
+        return Err(raised(result));
+    }
     result
+}
+
+/// What was raised without unwinding, as a payload. It wins over whatever else the poll came to.
+#[cold]
+fn raised<T>(result: thread::Result<T>) -> Box<dyn Any + Send> {
+    let exception = slot::take();
+    quietly(|| drop(result));
+    match exception {
+        Some(exception) => Box::new(exception),
+        None => Box::new("a scope was filled with nothing"),
+    }
 }
 
 /// Runs `code`, which only drops what is no longer needed, and lets nothing out that it raises.
