@@ -5,53 +5,21 @@
 //! cargo bench --features axum --bench overhead
 //! ```
 
-use std::{
-    hint::black_box,
-    panic,
-    pin::pin,
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+mod common;
+
+use std::{fmt, io, panic, time::Duration};
 
 use axum::{error_handling::HandleErrorLayer, response::IntoResponse};
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
-use http_body_util::Full;
 use serde_json::json;
 use tower::{BoxError, Layer, Service, ServiceBuilder, service_fn};
-use tower_exception::{ExceptionLayer, HttpException};
+use tower_exception::{Caught, Custom, Detail, ExceptionLayer, HttpException, Panic};
 use tower_http::catch_panic::CatchPanicLayer;
 
-type HttpRequest = Request<Full<Bytes>>;
-type HttpResponse = Response<Full<Bytes>>;
-
-/// One request, as a server does it: ready, call, poll, then every frame of the body.
-fn exchange<S, B>(service: &mut S) -> StatusCode
-where
-    S: Service<HttpRequest, Response = Response<B>, Error: Into<BoxError>>,
-    B: Body<Data = Bytes>,
-{
-    let mut cx = Context::from_waker(Waker::noop());
-    let Poll::Ready(Ok(())) = service.poll_ready(&mut cx) else {
-        panic!("not ready")
-    };
-    let request = black_box(Request::new(Full::default()));
-    let Poll::Ready(Ok(response)) = pin!(service.call(request)).poll(&mut cx) else {
-        panic!("no response")
-    };
-    let status = response.status();
-    let mut body = pin!(response.into_body());
-    while !body.is_end_stream() {
-        match body.as_mut().poll_frame(&mut cx) {
-            Poll::Ready(Some(Ok(frame))) => drop(black_box(frame)),
-            Poll::Ready(None) => break,
-            _ => panic!("no frame"),
-        }
-    }
-    status
-}
+use common::*;
 
 fn measure<S, B>(group: &str, name: &str, expected: u16, c: &mut Criterion, mut service: S)
 where
@@ -63,37 +31,38 @@ where
         .bench_function(name, |b| b.iter(|| exchange(&mut service)));
 }
 
-async fn hello(_: HttpRequest) -> Result<HttpResponse, BoxError> {
-    Ok(Response::new(Full::from("hello")))
-}
-
-fn not_found() -> HttpException {
-    HttpException::not_found("Item not found")
-}
-
-async fn returns(_: HttpRequest) -> Result<HttpResponse, BoxError> {
-    Err(not_found().into())
-}
-
-async fn attaches(_: HttpRequest) -> Result<HttpResponse, BoxError> {
-    Ok(not_found().into())
-}
-
-async fn raises(_: HttpRequest) -> Result<HttpResponse, BoxError> {
-    not_found().raise()
-}
-
-async fn panics(_: HttpRequest) -> Result<HttpResponse, BoxError> {
-    panic!("Item not found")
-}
-
-/// What one writes without this crate to get the same answer out of `HandleErrorLayer`.
+/// What one writes without this crate, so that `HandleErrorLayer` gives the same exceptions the same status,
+/// headers and JSON.
 async fn handle_error(error: BoxError) -> impl IntoResponse {
-    let (status, detail) = match error.downcast_ref::<HttpException>() {
-        Some(exception) => (exception.status(), "Item not found"),
-        None => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
+    let (status, headers, detail) = match error.downcast::<HttpException>() {
+        Ok(exception) => {
+            let detail = match exception.detail() {
+                Detail::Text(text) => text.clone(),
+                _ => exception.status().canonical_reason().unwrap_or("").into(),
+            };
+            (exception.status(), exception.headers().clone(), detail)
+        }
+        Err(_) => {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            (status, HeaderMap::new(), "Internal Server Error".into())
+        }
     };
-    (status, axum::Json(json!({ "detail": detail })))
+    (status, headers, axum::Json(json!({ "detail": detail })))
+}
+
+/// Five handlers: the one for exceptions is the last that is looked at.
+fn five_handlers() -> ExceptionLayer<Custom> {
+    ExceptionLayer::new()
+        .on_status(StatusCode::CONFLICT, |_: Caught<HttpException>| {
+            StatusCode::CONFLICT
+        })
+        .on(|_: Caught<io::Error>| StatusCode::BAD_GATEWAY)
+        .on(|_: Caught<fmt::Error>| StatusCode::BAD_GATEWAY)
+        .on_panic(|_: Caught<Panic>| StatusCode::INTERNAL_SERVER_ERROR)
+        .on(|exception: Caught<HttpException>| {
+            let body = json!({ "error": { "code": exception.status().as_u16() } });
+            (exception.status(), axum::Json(body))
+        })
 }
 
 fn nothing_raised(c: &mut Criterion) {
@@ -101,6 +70,8 @@ fn nothing_raised(c: &mut Criterion) {
     measure(group, "bare", 200, c, service_fn(hello));
     let service = ExceptionLayer::new().layer(service_fn(hello));
     measure(group, "ExceptionLayer", 200, c, service);
+    let service = five_handlers().layer(service_fn(hello));
+    measure(group, "ExceptionLayer, five handlers", 200, c, service);
     let service = CatchPanicLayer::new().layer(service_fn(hello));
     measure(group, "CatchPanicLayer", 200, c, service);
     let service = ServiceBuilder::new()
@@ -113,6 +84,8 @@ fn raised(c: &mut Criterion) {
     let group = "returned";
     let service = ExceptionLayer::new().layer(service_fn(returns));
     measure(group, "ExceptionLayer", 404, c, service);
+    let service = five_handlers().layer(service_fn(returns));
+    measure(group, "ExceptionLayer, a handler answers", 404, c, service);
     let service = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(handle_error))
         .service(service_fn(returns));
@@ -120,6 +93,9 @@ fn raised(c: &mut Criterion) {
 
     let service = ExceptionLayer::new().layer(service_fn(attaches));
     measure("attached", "ExceptionLayer", 404, c, service);
+
+    let service = ExceptionLayer::new().layer(service_fn(raises_async));
+    measure("raised async", "ExceptionLayer", 404, c, service);
 
     let group = "unwound";
     let service = ExceptionLayer::new().layer(service_fn(raises));

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 #[path = "parity/stack.rs"]
 mod stack;
 
-use stack::Stack;
+use stack::{Stack, with_handlers, without_handlers};
 
 const USAGE: &str = "\
 usage: parity STACK APP_PORT CUSTOM_PORT
@@ -74,9 +74,14 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         custom_port,
     } = arguments;
     let app = listen(app_port).await?;
-    println!("app: http://127.0.0.1:{app_port} (HTTP/1.1, and HTTP/2 by prior knowledge)");
-    println!("custom: port {custom_port} is not served yet, for want of handlers");
-    match stack.serve_app(app).await {}
+    let custom = listen(custom_port).await?;
+    println!("HTTP/1.1, and HTTP/2 by prior knowledge:");
+    println!("  app:    http://127.0.0.1:{app_port}");
+    println!("  custom: http://127.0.0.1:{custom_port}");
+    tokio::select! {
+        never = stack.serve(app, without_handlers()) => match never {},
+        never = stack.serve(custom, with_handlers()) => match never {},
+    }
 }
 
 async fn listen(port: u16) -> Result<TcpListener, String> {

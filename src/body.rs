@@ -1,59 +1,168 @@
 use std::{
-    fmt,
+    any::Any,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
 use pin_project_lite::pin_project;
 
 use crate::{
-    BoxError,
-    interrupt::{Interrupt, catch_poll, quietly},
-    log,
+    BoxError, Place,
+    adopt::Replay,
+    interrupt::{catch_or, catch_poll, quietly},
+    settings::{AnswerBody, PlainSending, Sending},
+    thrown::Thrown,
 };
 
 pin_project! {
-    /// The body of the responses of [`ExceptionService`](crate::ExceptionService): a rendered
+    /// The body of the responses of [`ExceptionService`](crate::ExceptionService): the answer to an
     /// exception, or the inner service's body under a guard.
     ///
     /// When an inner body raises or panics, the head of the response is out, and no answer can be
     /// given any more. The body then ends with an error, so that nobody takes a half for the whole:
     /// over HTTP/1.1 the server cuts the connection, over HTTP/2 it resets the stream.
-    pub struct ExceptionBody<B> {
+    pub struct ExceptionBody<B, X = PlainSending> {
         #[pin]
-        kind: Kind<B>,
+        kind: Kind<B, X>,
     }
 }
 
 pin_project! {
     #[project = KindProjection]
-    enum Kind<B> {
-        Inner { #[pin] body: B },
+    enum Kind<B, X> {
+        Inner { #[pin] body: B, sending: X },
+        Other { other: Box<Other<B>>, sending: X },
         Rendered { bytes: Bytes },
     }
 }
 
-impl<B> ExceptionBody<B> {
+/// A body that only a layer with settings has.
+enum Other<B> {
+    Replay(Replay<B>),
+    Replied(UnsyncBoxBody<Bytes, BoxError>),
+}
+
+impl<B, X> ExceptionBody<B, X> {
     #[inline]
-    pub(crate) fn guard(body: B) -> Self {
-        Self {
-            kind: Kind::Inner { body },
+    pub(crate) fn guard(body: B, sending: X) -> Self {
+        let kind = Kind::Inner { body, sending };
+        Self { kind }
+    }
+
+    pub(crate) fn replay(replay: Replay<B>, sending: X) -> Self {
+        let other = Box::new(Other::Replay(replay));
+        let kind = Kind::Other { other, sending };
+        Self { kind }
+    }
+
+    pub(crate) fn answer(body: AnswerBody, sending: X) -> Self {
+        let kind = match body {
+            AnswerBody::Rendered(bytes) => Kind::Rendered { bytes },
+            AnswerBody::Replied(body) => Kind::Other {
+                other: Box::new(Other::Replied(body)),
+                sending,
+            },
+        };
+        Self { kind }
+    }
+}
+
+impl<B> Body for Other<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            Self::Replay(body) => Pin::new(body).poll_frame(cx),
+            Self::Replied(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
-    #[inline]
-    pub(crate) fn rendered(bytes: Bytes) -> Self {
-        Self {
-            kind: Kind::Rendered { bytes },
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Replay(body) => body.is_end_stream(),
+            Self::Replied(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Replay(body) => body.size_hint(),
+            Self::Replied(body) => body.size_hint(),
         }
     }
 }
 
-impl<B> Body for ExceptionBody<B>
+/// An empty body, which other layers answer with.
+impl<B, X> Default for ExceptionBody<B, X> {
+    fn default() -> Self {
+        Self::from(Bytes::new())
+    }
+}
+
+/// A body that is there as a whole.
+impl<B, X> From<Bytes> for ExceptionBody<B, X> {
+    #[inline]
+    fn from(bytes: Bytes) -> Self {
+        let kind = Kind::Rendered { bytes };
+        Self { kind }
+    }
+}
+
+/// One poll of a body that is not the inner service's as it was.
+#[inline(never)]
+fn poll_answer<B, X>(mut kind: Pin<&mut Kind<B, X>>, cx: &mut Context<'_>) -> FramePoll
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
+    X: Sending,
+{
+    match kind.as_mut().project() {
+        KindProjection::Rendered { bytes } if !bytes.is_empty() => {
+            Poll::Ready(Some(Ok(Frame::data(mem::take(bytes)))))
+        }
+        KindProjection::Other { other, sending } => {
+            match catch_poll(cx, |cx| Pin::new(&mut **other).poll_frame(cx)) {
+                Ok(poll) => poll.map_err(|error| sending.failed(error)),
+                Err(payload) => cut_short(kind, payload),
+            }
+        }
+        KindProjection::Rendered { .. } | KindProjection::Inner { .. } => Poll::Ready(None),
+    }
+}
+
+/// Ends a body that has raised `payload`.
+#[cold]
+#[inline(never)]
+fn cut_short<B, X: Sending>(mut kind: Pin<&mut Kind<B, X>>, payload: Payload) -> FramePoll {
+    let thrown = Thrown::from_payload(payload, Place::Body);
+    let error = match kind.as_mut().project() {
+        KindProjection::Inner { sending, .. } | KindProjection::Other { sending, .. } => {
+            sending.cut_short(thrown)
+        }
+        KindProjection::Rendered { .. } => thrown.into(),
+    };
+    let bytes = Bytes::new();
+    quietly(|| kind.set(Kind::Rendered { bytes }));
+    Poll::Ready(Some(Err(error)))
+}
+
+type FramePoll = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+type Payload = Box<dyn Any + Send>;
+
+impl<B, X> Body for ExceptionBody<B, X>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    X: Sending,
 {
     type Data = Bytes;
     type Error = BoxError;
@@ -64,29 +173,21 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut kind = self.project().kind;
-        match kind.as_mut().project() {
-            KindProjection::Inner { body } => match catch_poll(cx, |cx| body.poll_frame(cx)) {
-                Ok(poll) => poll.map_err(Into::into),
-                Err(payload) => {
-                    let error = BoxError::from(Interrupt::from_payload(payload));
-                    log::cut_short(&*error);
-                    let bytes = Bytes::new();
-                    quietly(|| kind.set(Kind::Rendered { bytes }));
-                    Poll::Ready(Some(Err(error)))
-                }
-            },
-            KindProjection::Rendered { bytes } if bytes.is_empty() => Poll::Ready(None),
-            KindProjection::Rendered { bytes } => {
-                let bytes = std::mem::take(bytes);
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
-            }
+        let KindProjection::Inner { body, sending } = kind.as_mut().project() else {
+            return poll_answer(kind, cx);
+        };
+        match catch_poll(cx, |cx| body.poll_frame(cx)) {
+            Ok(poll) => poll.map_err(|error| sending.failed(error.into())),
+            Err(payload) => cut_short(kind, payload),
         }
     }
 
     #[inline]
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Inner { body } => body.is_end_stream(),
+            // What it raises here it will raise again when it is polled.
+            Kind::Inner { body, .. } => catch_or(false, || body.is_end_stream()),
+            Kind::Other { other, .. } => other.is_end_stream(),
             Kind::Rendered { bytes } => bytes.is_empty(),
         }
     }
@@ -94,7 +195,8 @@ where
     #[inline]
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            Kind::Inner { body } => body.size_hint(),
+            Kind::Inner { body, .. } => catch_or(SizeHint::default(), || body.size_hint()),
+            Kind::Other { other, .. } => other.size_hint(),
             // axum writes `content-length: 0` for a body that is known to be empty, also with a 204 and a
             // 304, which must not have one (RFC 9110, section 8.6).
             Kind::Rendered { bytes } if bytes.is_empty() => SizeHint::default(),
@@ -103,7 +205,7 @@ where
     }
 }
 
-impl<B> fmt::Debug for ExceptionBody<B> {
+impl<B, X> fmt::Debug for ExceptionBody<B, X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExceptionBody").finish_non_exhaustive()
     }

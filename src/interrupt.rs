@@ -9,49 +9,31 @@ use std::{
 };
 
 use crate::{
-    BoxError, Exception, HttpException, Panic, WebSocketException,
+    Exception, How, HttpException, WebSocketException,
     raise::slot::{self, Scope},
 };
 
-/// What kept a piece of code from running to its end.
-pub(crate) enum Interrupt {
-    Exception(Exception),
-    Panic(Panic),
-}
-
-impl Interrupt {
-    #[cold]
-    pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
-        match exception_in(payload) {
-            Ok(exception) => Self::Exception(exception),
-            Err(payload) => Self::Panic(Panic::from_payload(payload)),
-        }
-    }
-}
-
-/// The exception that a payload is, or the payload.
+/// The exception that a payload is, and how it was raised; or the payload.
 #[cold]
-pub(crate) fn exception_in(payload: Box<dyn Any + Send>) -> thread::Result<Exception> {
+pub(crate) fn exception_in(payload: Box<dyn Any + Send>) -> thread::Result<(Exception, How)> {
     let payload = match payload.downcast::<HttpException>() {
-        Ok(exception) => return Ok(Exception::Http(*exception)),
+        Ok(exception) => return Ok((Exception::Http(*exception), How::Raised)),
         Err(payload) => payload,
     };
     let payload = match payload.downcast::<WebSocketException>() {
-        Ok(exception) => return Ok(Exception::WebSocket(*exception)),
+        Ok(exception) => return Ok((Exception::WebSocket(*exception), How::Raised)),
         Err(payload) => payload,
     };
-    payload.downcast().map(|exception| *exception)
+    let payload = match payload.downcast::<Exception>() {
+        Ok(exception) => return Ok((*exception, How::Raised)),
+        Err(payload) => payload,
+    };
+    let Raised(exception) = *payload.downcast::<Raised>()?;
+    Ok((exception, How::RaisedAsync))
 }
 
-impl From<Interrupt> for BoxError {
-    fn from(interrupt: Interrupt) -> Self {
-        match interrupt {
-            Interrupt::Exception(Exception::Http(exception)) => exception.into(),
-            Interrupt::Exception(Exception::WebSocket(exception)) => exception.into(),
-            Interrupt::Panic(panic) => panic.into(),
-        }
-    }
-}
+/// The payload that stands for what was raised without unwinding.
+struct Raised(Exception);
 
 /// Runs `code`, and catches what it raises.
 ///
@@ -81,12 +63,21 @@ fn raised<T>(result: thread::Result<T>) -> Box<dyn Any + Send> {
     let exception = slot::take();
     quietly(|| drop(result));
     match exception {
-        Some(exception) => Box::new(exception),
+        Some(exception) => Box::new(Raised(exception)),
         None => Box::new("a scope was filled with nothing"),
     }
 }
 
-/// Runs `code`, which only drops what is no longer needed, and lets nothing out that it raises.
+/// Runs `code`, and gives `otherwise` where it raises.
+#[inline]
+pub(crate) fn catch_or<T>(otherwise: T, code: impl FnOnce() -> T) -> T {
+    catch(code).unwrap_or_else(|payload| {
+        quietly(|| drop(payload));
+        otherwise
+    })
+}
+
+/// Runs `code`, and lets nothing out that it raises.
 #[cold]
 pub(crate) fn quietly(code: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {

@@ -1,9 +1,11 @@
-use std::{fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc};
 
+use http::StatusCode;
 use tower_layer::Layer;
 
 use crate::{
-    ExceptionService,
+    Answer, Caught, ExceptionService, HttpException, Panic,
+    handlers::Handler,
     render::Render,
     settings::{Config, Custom, Plain, Settings},
 };
@@ -55,7 +57,123 @@ impl ExceptionLayer {
 
 /// Each of these may be called on any layer, and makes it a custom one.
 impl<C: Settings> ExceptionLayer<C> {
-    /// Renders exceptions with `renderer` from now on.
+    /// Answers errors of the type `E` with what `handler` makes of them.
+    ///
+    /// `E` is read off the handler's argument. It is looked for along the chain of sources of what was caught,
+    /// the outermost error first, up to the first exception. Any error can be handled so, an
+    /// [`HttpException`], a [`WebSocketException`](crate::WebSocketException), either of them
+    /// ([`Exception`](crate::Exception)), a [`Panic`]. See the [guide](crate::docs::handlers) for which
+    /// handler answers where several could.
+    ///
+    /// Of two handlers for the same type the later one wins, with a warning under the feature `tracing`.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use tower_exception::{Caught, ExceptionLayer, HttpException};
+    /// # #[derive(Debug)]
+    /// # struct UnicornError { name: String }
+    /// # impl std::fmt::Display for UnicornError {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(&self.name) }
+    /// # }
+    /// # impl std::error::Error for UnicornError {}
+    ///
+    /// async fn missing(error: Caught<std::num::ParseIntError>) -> StatusCode {
+    ///     StatusCode::BAD_REQUEST
+    /// }
+    ///
+    /// let layer = ExceptionLayer::new()
+    ///     .on(|error: Caught<UnicornError>| {
+    ///         HttpException::new(StatusCode::IM_A_TEAPOT)
+    ///             .with_detail(format!("Oops! {} did something.", error.name))
+    ///     })
+    ///     .on(missing);
+    /// ```
+    #[must_use]
+    pub fn on<E, M>(self, handler: impl Handler<E, M>) -> ExceptionLayer<Custom>
+    where
+        E: Error + 'static,
+    {
+        self.configure(|config| config.handlers.on(handler))
+    }
+
+    /// Answers an [`HttpException`] with this status with what `handler` makes of it. This comes before any
+    /// handler for a type.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use tower_exception::{Caught, ExceptionLayer, HttpException};
+    ///
+    /// let layer = ExceptionLayer::new().on_status(
+    ///     StatusCode::NOT_FOUND,
+    ///     |exception: Caught<HttpException>| {
+    ///         let path = exception.request().uri().path();
+    ///         HttpException::not_found(format!("there is no {path}"))
+    ///     },
+    /// );
+    /// ```
+    #[must_use]
+    pub fn on_status<M>(
+        self,
+        status: StatusCode,
+        handler: impl Handler<HttpException, M>,
+    ) -> ExceptionLayer<Custom> {
+        self.configure(|config| config.handlers.on_status(status, handler))
+    }
+
+    /// Answers a panic with what `handler` makes of it: the same as [`on`](Self::on) for [`Panic`].
+    ///
+    /// ```
+    /// use tower_exception::{Caught, ExceptionLayer, HttpException, Panic};
+    ///
+    /// let layer = ExceptionLayer::new().on_panic(|panic: Caught<Panic>| {
+    ///     eprintln!("{}: {:?}", panic.request().uri(), panic.message());
+    ///     HttpException::internal_server_error("we are looking into it")
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_panic<M>(self, handler: impl Handler<Panic, M>) -> ExceptionLayer<Custom> {
+        self.on(handler)
+    }
+
+    /// Answers with what `handler` makes of it whatever has no other handler: exceptions, errors and panics.
+    ///
+    /// ```
+    /// use tower_exception::{Caught, ExceptionLayer, HttpException};
+    ///
+    /// let layer = ExceptionLayer::new()
+    ///     .on_any(|_: Caught| HttpException::internal_server_error("it broke"));
+    /// ```
+    #[must_use]
+    pub fn on_any<M>(
+        self,
+        handler: impl Handler<dyn Error + Send + Sync, M>,
+    ) -> ExceptionLayer<Custom> {
+        self.configure(|config| config.handlers.on_any(handler))
+    }
+
+    /// Tells `observer` of everything that is caught, once, when it has been answered. It cannot change the
+    /// answer, and what it raises disturbs nothing. There may be several.
+    ///
+    /// Told of are also exceptions that an inner layer or the service itself had rendered, what is raised in a
+    /// response body, for which it is too late, and what a handler or a renderer raises, beside what it was
+    /// to answer.
+    ///
+    /// ```
+    /// use tower_exception::{Answer, Caught, ExceptionLayer};
+    ///
+    /// let layer = ExceptionLayer::new().observe(|caught: &Caught, answer: Answer| {
+    ///     eprintln!("{} -> {answer:?}: {caught}", caught.request().uri());
+    /// });
+    /// ```
+    #[must_use]
+    pub fn observe(
+        self,
+        observer: impl Fn(&Caught, Answer) + Send + Sync + 'static,
+    ) -> ExceptionLayer<Custom> {
+        self.configure(|config| config.observers.add(observer))
+    }
+
+    /// Renders exceptions with `renderer`, in place of [`Json`](crate::render::Json).
     ///
     /// A response that an exception is attached to is rendered anew.
     ///
@@ -72,7 +190,47 @@ impl<C: Settings> ExceptionLayer<C> {
     /// ```
     #[must_use]
     pub fn render(self, renderer: impl Render) -> ExceptionLayer<Custom> {
-        self.configure(|config| config.renderer = Arc::new(renderer))
+        self.configure(|config| config.renderer = Some(Arc::new(renderer)))
+    }
+
+    /// Takes plain error responses for exceptions: a router's 404, an extractor's rejection.
+    ///
+    /// That is a response with an error status (4xx or 5xx) that carries no exception, and whose body is
+    /// empty, with no content type, or `text/plain`. The exception has its status, its text for a detail, and
+    /// its headers, but for those that describe the old body. So axum's own errors come out as
+    /// `{"detail": ...}`, and handlers apply to them.
+    ///
+    /// Other responses pass byte for byte, and so does a text of more than 64 KiB
+    /// ([`adopt_up_to`](Self::adopt_up_to) sets another limit), one that is not UTF-8, that is compressed,
+    /// that has trailers or that ends with an error. The head of an error response waits until its text is
+    /// read.
+    ///
+    /// ```
+    /// use tower_exception::ExceptionLayer;
+    ///
+    /// let app: axum::Router = axum::Router::new()
+    ///     .layer(ExceptionLayer::new().adopt_error_responses());
+    /// // GET /nowhere  ->  404 {"detail":"Not Found"}
+    /// ```
+    #[must_use]
+    pub fn adopt_error_responses(self) -> ExceptionLayer<Custom> {
+        self.adopt_up_to(64 * 1024)
+    }
+
+    /// [Takes plain error responses for exceptions](Self::adopt_error_responses) whose text is no longer than
+    /// `limit` bytes.
+    #[must_use]
+    pub fn adopt_up_to(self, limit: usize) -> ExceptionLayer<Custom> {
+        self.configure(|config| config.adopt = Some(limit))
+    }
+
+    /// Keeps the headers of every request, for handlers, observers and renderers:
+    /// [`RequestHead::headers`](crate::RequestHead::headers).
+    ///
+    /// They are cloned for every request, whether anything is raised or not.
+    #[must_use]
+    pub fn capture_headers(self) -> ExceptionLayer<Custom> {
+        self.configure(|config| config.capture_headers = true)
     }
 
     fn configure(self, change: impl FnOnce(&mut Config)) -> ExceptionLayer<Custom> {

@@ -62,13 +62,15 @@
 //! | attached | the response carries it: an axum handler gives back `Result<T, HttpException>`, or any service makes the response by [`Response::from`](http::Response#impl-From<HttpException>-for-Response<B>) | a little more |
 //! | raised async | [`HttpException::raise_async`], from async code: the future never ends, and is dropped | about that of returning, however deep |
 //! | raised | [`HttpException::raise`], from any code, sync or async; [`std::panic::panic_any`] of an exception counts too | an unwinding: microseconds |
+//! | adopted | a plain error response, such as a router's 404, where [asked for](ExceptionLayer::adopt_error_responses) | reading its text |
 //!
 //! Any other error, and any panic, is a `500 {"detail":"Internal Server Error"}`: nothing of its text
-//! reaches the client. All of it is caught in `poll_ready`, in `call`, in the future, in the
-//! response's body while it is sent (see [`ExceptionBody`]) and in the renderer. The layer's own error
+//! reaches the client, unless a [handler](docs::handlers) says so. All of it is caught in `poll_ready`, in `call`, in the future, in the
+//! response's body while it is sent (see [`ExceptionBody`]) and in handlers and renderers. The layer's own error
 //! is [`Infallible`](std::convert::Infallible), so it fits where an axum router wants a layer.
 //!
-//! When to return and when to raise is told in [`docs::raising`], how it is made in [`docs::design`].
+//! Which handler answers is told in [`docs::handlers`], when to return and when to raise in
+//! [`docs::raising`], and how it is made in [`docs::design`].
 //!
 //! # Features
 //!
@@ -76,25 +78,28 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `axum` | `HttpException` is an `IntoResponse`; implies `tokio` |
+//! | `axum` | `HttpException` is an `IntoResponse`, and a handler may reply whatever is one; implies `tokio` |
 //! | `tokio` | the panic of a task, given back as a `JoinError`, counts as that panic, and the exception raised in it as that exception |
-//! | `tower` | `ServiceBuilderExt::catch_exceptions` for tower's `ServiceBuilder`; implies `tokio` |
-//! | `tracing` | an event for everything that is caught: `DEBUG` for an exception, `ERROR` for an error or a panic, with the chain of sources |
+//! | `tower` | a status for each of tower's and tower-http's own errors, and `ServiceBuilderExt::catch_exceptions` for tower's `ServiceBuilder`; implies `tokio` |
+//! | `tracing` | an event for everything that is caught: `ERROR` for a 5xx and for a panic, `DEBUG` else, with the chain of sources |
 //! | `full` | all of them |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod answer;
+mod adopt;
 mod body;
+mod caught;
 mod chain;
 pub mod docs;
 mod exception;
 mod future;
+mod handlers;
 mod integrations;
 mod interrupt;
 mod layer;
 mod log;
+mod observe;
 mod panic;
 mod raise;
 pub mod render;
@@ -108,11 +113,14 @@ mod thrown;
 pub use integrations::ServiceBuilderExt;
 pub use {
     body::ExceptionBody,
+    caught::{Caught, How, Place},
     exception::{
         CloseCode, Detail, Exception, HttpException, InvalidCloseCode, WebSocketException,
     },
     future::ResponseFuture,
+    handlers::{Handler, IntoReply, Reply},
     layer::ExceptionLayer,
+    observe::Answer,
     panic::Panic,
     raise::{Catch, RaiseAsync, catch},
     request_head::RequestHead,

@@ -3,42 +3,66 @@
 //! What is logged has other people's `Display`, which may panic: that must not cost the answer.
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables, dead_code))]
 
-use std::{error::Error, fmt};
+use std::fmt;
 
 use http::{HeaderName, StatusCode};
 
+use crate::{Answer, Exception, RequestHead, chain::chain, thrown::Thrown};
 #[cfg(feature = "tracing")]
-use crate::interrupt::quietly;
-use crate::{chain::chain, thrown::Thrown};
+use crate::{How, interrupt::quietly, thrown::What};
 
-/// Something was caught, and is about to be answered.
+/// Something is about to be answered by default, by a layer that knows nothing of the request.
 #[cold]
-pub(crate) fn caught(thrown: &Thrown) {
+pub(crate) fn answering(thrown: &Thrown) {
+    #[cfg(feature = "tracing")]
+    quietly(|| told(thrown, None, Answer::Status(thrown.status())));
+}
+
+/// Something was caught, and the client was given `answer`.
+#[cold]
+pub(crate) fn told(thrown: &Thrown, request: Option<&RequestHead>, answer: Answer) {
     #[cfg(feature = "tracing")]
     quietly(|| {
-        let error = Whole(thrown.as_error());
-        match thrown {
-            Thrown::Exception(_) => tracing::debug!(%error, "caught an exception"),
-            Thrown::Error(_) => tracing::error!(%error, "caught an error"),
-            Thrown::Panic(_) => tracing::error!(%error, "caught a panic"),
+        let status = match answer {
+            Answer::Status(status) => Some(status.as_u16()),
+            Answer::CutShort => None,
+        };
+        let kind = match &thrown.what {
+            What::Exception(Exception::Http(_)) => "http exception",
+            What::Exception(Exception::WebSocket(_)) => "websocket exception",
+            What::Error(..) => "error",
+            What::Panic(_) => "panic",
+        };
+        let error = Whole(thrown);
+        let location = thrown.location().map(tracing::field::display);
+        let method = request.map(|request| request.method().as_str());
+        let path = request.map(|request| request.uri().path());
+        let (how, place) = (thrown.how, thrown.place);
+        /// One event, of whichever level.
+        macro_rules! event {
+            ($level:ident, $message:literal) => {
+                tracing::$level!(status, kind, ?how, ?place, method, path, %error, location, $message)
+            };
+        }
+        match answer {
+            Answer::Status(status) if status.is_server_error() => {
+                event!(error, "answered an exception")
+            }
+            Answer::Status(_) if how == How::Panicked => event!(error, "answered an exception"),
+            Answer::Status(_) => event!(debug, "answered an exception"),
+            Answer::CutShort => event!(error, "a response body was cut short"),
         }
     });
 }
 
-/// Something was raised while the head of the response was out already.
-#[cold]
-pub(crate) fn cut_short(error: &(dyn Error + 'static)) {
-    #[cfg(feature = "tracing")]
-    quietly(|| tracing::error!(error = %Whole(error), "a response body was cut short"));
-}
-
 /// Something was raised while something else was answered.
 #[cold]
-pub(crate) fn not_answered(error: &(dyn Error + 'static)) {
-    #[cfg(feature = "tracing")]
-    quietly(|| {
-        tracing::error!(error = %Whole(error), "the answer to an exception could not be made, gave 500");
-    });
+pub(crate) fn not_answered(thrown: &Thrown) {
+    told(
+        thrown,
+        None,
+        Answer::Status(StatusCode::INTERNAL_SERVER_ERROR),
+    );
 }
 
 /// An exception had a status that cannot end an exchange.
@@ -55,29 +79,40 @@ pub(crate) fn header_dropped(name: &HeaderName, why: &str) {
     tracing::warn!(%name, why, "left out a header of an exception's");
 }
 
-/// An error with its chain of sources: for the log, never for the client.
-struct Whole<'a>(&'a (dyn Error + 'static));
-
-impl fmt::Display for Whole<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for error in chain(self.0) {
-            write!(f, "{separator}{error}")?;
-            separator = ": ";
-        }
-        Ok(())
-    }
+/// Of two handlers for the same the later one wins.
+#[cold]
+pub(crate) fn handler_replaced(key: &dyn fmt::Display) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(%key, "a handler took the place of an earlier one");
 }
 
 /// An exception was raised without unwinding where nothing catches it, and unwinding is not to be had.
 #[cfg(not(panic = "unwind"))]
 #[cold]
-pub(crate) fn raised_for_nobody(exception: &(dyn Error + 'static)) {
+pub(crate) fn raised_for_nobody(exception: &Exception) {
     #[cfg(feature = "tracing")]
     quietly(|| {
         tracing::error!(
-            error = %Whole(exception),
+            error = %exception,
+            location = %exception.location(),
             "raised where nothing catches it and nothing can unwind: the future never ends",
         );
     });
+}
+
+/// What was caught, with all of its sources: for the log, never for the client.
+struct Whole<'a>(&'a Thrown);
+
+impl fmt::Display for Whole<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        let origin = self.0.as_exception().and_then(Exception::origin);
+        // An `Exception` reads like what it is, which comes next.
+        let errors = self.0.errors().filter(|error| !error.is::<Exception>());
+        for error in errors.chain(origin.into_iter().flat_map(|origin| chain(origin))) {
+            write!(f, "{separator}{error}")?;
+            separator = ": ";
+        }
+        Ok(())
+    }
 }

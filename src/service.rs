@@ -10,9 +10,9 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    BoxError, ExceptionBody, ResponseFuture,
+    BoxError, ExceptionBody, Place, ResponseFuture,
     interrupt::{catch, catch_poll},
-    settings::{Plain, Settings},
+    settings::{Exchange, Plain, Settings},
     thrown::Thrown,
 };
 
@@ -45,9 +45,9 @@ where
     ResBody: Body<Data = Bytes, Error: Into<BoxError>>,
     C: Settings,
 {
-    type Response = Response<ExceptionBody<ResBody>>;
+    type Response = Response<ExceptionBody<ResBody, <C::Exchange as Exchange>::Sending>>;
     type Error = Infallible;
-    type Future = ResponseFuture<S::Future, C::Exchange>;
+    type Future = ResponseFuture<S::Future, ResBody, C::Exchange>;
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
@@ -55,8 +55,8 @@ where
             let thrown = match catch_poll(cx, |cx| self.inner.poll_ready(cx)) {
                 Ok(Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
                 Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(Err(error))) => Thrown::from_error(error),
-                Err(payload) => Thrown::from_payload(payload),
+                Ok(Poll::Ready(Err(error))) => Thrown::from_error(error, Place::Readiness),
+                Err(payload) => Thrown::from_payload(payload, Place::Readiness),
             };
             self.broken = Some(Box::new(thrown));
         }
@@ -71,7 +71,9 @@ where
         }
         match catch(|| self.inner.call(request)) {
             Ok(future) => ResponseFuture::running(future, exchange),
-            Err(payload) => ResponseFuture::thrown(Thrown::from_payload(payload), exchange),
+            Err(payload) => {
+                ResponseFuture::thrown(Thrown::from_payload(payload, Place::Call), exchange)
+            }
         }
     }
 }

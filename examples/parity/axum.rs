@@ -9,15 +9,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, get_service, post},
 };
-use http::{StatusCode, Uri, request::Parts};
+use http::{Uri, request::Parts};
 use serde_json::{Value, json};
 use tower::{BoxError, service_fn};
-use tower_exception::{ExceptionLayer, HttpException};
+use tower_exception::{Custom, ExceptionLayer, HttpException};
 
 use super::shared::{User, Via, authenticate, base, derived, secret, wanted};
 
-pub fn app() -> Router {
-    routes().layer(ExceptionLayer::new())
+pub fn app(layer: ExceptionLayer<Custom>) -> Router {
+    routes().layer(layer)
 }
 
 fn routes() -> Router {
@@ -28,9 +28,6 @@ fn routes() -> Router {
         .route("/derived", failing(|| derived().into()))
         .route("/only-get", get(only_get))
         .route("/dependency", get(dependency))
-        .fallback(async || HttpException::new(StatusCode::NOT_FOUND))
-        // axum adds `Allow`.
-        .method_not_allowed_fallback(async || HttpException::new(StatusCode::METHOD_NOT_ALLOWED))
 }
 
 async fn raise(uri: Uri, body: Bytes) -> Result<Response, HttpException> {
@@ -40,13 +37,13 @@ async fn raise(uri: Uri, body: Bytes) -> Result<Response, HttpException> {
         Via::Attached => Ok(exception.into_response()),
         Via::Raised => exception.raise(),
         Via::Panicked => panic_any(exception),
-        // The same until the crate can raise without unwinding.
-        Via::RaisedAsync => exception.raise(),
+        Via::RaisedAsync => exception.raise_async().await,
     }
 }
 
 /// A service that fails. A `Router` takes only what never does, so a service that may fail has a layer
-/// of its own, as it would with axum's `HandleErrorLayer`.
+/// of its own, as it would with axum's `HandleErrorLayer`. What that one answers is provisional: it is the outer
+/// layer's handlers that have the last word.
 fn failing(error: fn() -> BoxError) -> MethodRouter {
     let service = service_fn(move |_: Request| async move { Err::<Response, _>(error()) });
     get_service(service).layer(ExceptionLayer::new())

@@ -7,11 +7,11 @@ use http::{
     Method, Request, Response, StatusCode,
     header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
 };
-use http_body::Body as _;
+use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use tower::{BoxError, Service, ServiceBuilder};
-use tower_exception::{ExceptionBody, ExceptionLayer, HttpException};
+use tower_exception::{Custom, ExceptionLayer};
 
 use super::shared::{Via, authenticate, base, derived, secret, wanted};
 
@@ -20,17 +20,17 @@ type Body = Full<Bytes>;
 /// No request's body is longer.
 const MOST_BYTES: usize = 1 << 20;
 
-pub fn app() -> impl Service<
+pub fn app(
+    layer: ExceptionLayer<Custom>,
+) -> impl Service<
     Request<Incoming>,
-    Response = Response<ExceptionBody<Body>>,
+    Response = Response<impl HttpBody<Data = Bytes, Error = BoxError> + Send>,
     Error = Infallible,
     Future: Send,
 > + Clone
 + Send
 + 'static {
-    ServiceBuilder::new()
-        .layer(ExceptionLayer::new())
-        .service_fn(answer)
+    ServiceBuilder::new().layer(layer).service_fn(answer)
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
@@ -50,22 +50,31 @@ async fn route(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
     let is_get = request.method() == Method::GET || request.method() == Method::HEAD;
     match request.uri().path() {
         "/raise" if is_post => raise(request).await,
-        "/raise" => Err(not_allowed("POST").into()),
+        "/raise" => Ok(not_allowed("POST")),
         "/error" | "/base" | "/derived" | "/only-get" | "/dependency" if !is_get => {
-            Err(not_allowed("GET,HEAD").into())
+            Ok(not_allowed("GET,HEAD"))
         }
         "/error" => Err(secret().into()),
         "/base" => Err(base().into()),
         "/derived" => Err(derived().into()),
         "/only-get" => Ok(only_get()),
         "/dependency" => match authenticate()? {},
-        _ => Err(HttpException::new(StatusCode::NOT_FOUND).into()),
+        _ => Ok(plain(StatusCode::NOT_FOUND)),
     }
 }
 
-fn not_allowed(methods: &'static str) -> HttpException {
-    HttpException::new(StatusCode::METHOD_NOT_ALLOWED)
-        .with_header(ALLOW, HeaderValue::from_static(methods))
+fn not_allowed(methods: &'static str) -> Response<Body> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
+    let methods = HeaderValue::from_static(methods);
+    response.headers_mut().insert(ALLOW, methods);
+    response
+}
+
+/// An error response as a router makes it that knows nothing of exceptions: the layer adopts it.
+fn plain(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = status;
+    response
 }
 
 async fn raise(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
@@ -79,8 +88,7 @@ async fn raise(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
         Via::Attached => Ok(exception.into()),
         Via::Raised => exception.raise(),
         Via::Panicked => panic_any(exception),
-        // The same until the crate can raise without unwinding.
-        Via::RaisedAsync => exception.raise(),
+        Via::RaisedAsync => exception.raise_async().await,
     }
 }
 

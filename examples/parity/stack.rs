@@ -2,12 +2,15 @@
 
 mod axum;
 mod hyper;
+mod layers;
 mod server;
 mod shared;
 
 use std::{convert::Infallible, str::FromStr};
 
+pub use layers::{with_handlers, without_handlers};
 use tokio::net::TcpListener;
+use tower_exception::{Custom, ExceptionLayer};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Stack {
@@ -16,11 +19,11 @@ pub enum Stack {
 }
 
 impl Stack {
-    /// Serves the app that has no handlers of its own, for good.
-    pub async fn serve_app(self, listener: TcpListener) -> Infallible {
+    /// Serves the app under `layer`, for good.
+    pub async fn serve(self, listener: TcpListener, layer: ExceptionLayer<Custom>) -> Infallible {
         match self {
-            Self::Axum => server::serve(listener, self::axum::app()).await,
-            Self::Hyper => server::serve(listener, self::hyper::app()).await,
+            Self::Axum => server::serve(listener, self::axum::app(layer)).await,
+            Self::Hyper => server::serve(listener, self::hyper::app(layer)).await,
         }
     }
 }

@@ -5,3 +5,6 @@ pub mod design {}
 
 #[doc = include_str!("raising.md")]
 pub mod raising {}
+
+#[doc = include_str!("handlers.md")]
+pub mod handlers {}

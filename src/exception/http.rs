@@ -168,13 +168,11 @@ impl HttpException {
     ///
     /// ```
     /// # use tower_exception::HttpException;
-    /// use std::error::Error as _;
-    ///
     /// let exception = "many".parse::<u32>().map_err(|error| {
     ///     HttpException::bad_request("not a number").with_source(error)
     /// });
-    /// let source = exception.unwrap_err().source().unwrap().to_string();
-    /// assert_eq!(source, "invalid digit found in string");
+    /// let exception = exception.unwrap_err();
+    /// assert_eq!(exception.origin().unwrap().to_string(), "invalid digit found in string");
     /// ```
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
@@ -190,6 +188,22 @@ impl HttpException {
     /// What the client is told.
     pub fn detail(&self) -> &Detail {
         &self.0.detail
+    }
+
+    /// The detail as the client is shown it: where there is none, the status's canonical reason. It can be
+    /// displayed and serialised.
+    ///
+    /// ```
+    /// # use http::StatusCode;
+    /// # use tower_exception::HttpException;
+    /// use serde_json::json;
+    ///
+    /// let exception = HttpException::new(StatusCode::GONE);
+    /// let body = json!({ "error": exception.shown_detail() });
+    /// assert_eq!(body.to_string(), r#"{"error":"Gone"}"#);
+    /// ```
+    pub fn shown_detail(&self) -> impl fmt::Display + Serialize + Copy {
+        self.shown()
     }
 
     /// The headers that are appended to the response.
@@ -208,6 +222,14 @@ impl HttpException {
     /// ```
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         self.0.headers.get_or_insert_default()
+    }
+
+    /// What [`with_source`](Self::with_source) was given.
+    ///
+    /// It is the second in the chain of sources: [`Error::source`] gives a note of where the exception was
+    /// made, and the note's source is this.
+    pub fn origin(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.0.source.as_deref()
     }
 
     /// Where in the code the exception was made.
@@ -230,7 +252,7 @@ impl HttpException {
         self.0.headers.take()
     }
 
-    pub(crate) fn shown_detail(&self) -> Shown<'_> {
+    pub(crate) fn shown(&self) -> Shown<'_> {
         self.0.detail.shown(self.0.status)
     }
 }
@@ -301,7 +323,7 @@ impl<D: Into<Detail>> From<(StatusCode, D)> for HttpException {
 impl fmt::Display for HttpException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.status.as_str())?;
-        match self.shown_detail() {
+        match self.shown() {
             Shown::Text("") => Ok(()),
             detail => write!(f, ": {detail}"),
         }
@@ -320,12 +342,49 @@ impl fmt::Debug for HttpException {
     }
 }
 
+/// Its source is not at once the one that it was given, but a note of where it was made, whose source is that
+/// one. For an error that only stands for the one that it holds (`#[error(transparent)]`, an
+/// `anyhow::Error`, an `Arc<E>`) gives that one's source for its own, and would hide the exception from
+/// whoever looks for it; by its note it is known.
 impl Error for HttpException {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0.source {
+        Some(&*self.0)
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "made at {}", self.location)
+    }
+}
+
+impl Error for Inner {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.source {
             Some(source) => Some(&**source),
             None => None,
         }
+    }
+}
+
+impl HttpException {
+    /// The exception that `error` is, or is the note of.
+    pub(super) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+        if let Some(exception) = error.downcast_ref::<Self>() {
+            return Some(exception.clone());
+        }
+        let inner: &Inner = error.downcast_ref()?;
+        Some(Self(Box::new(inner.clone())))
+    }
+
+    pub(super) fn is(error: &(dyn Error + 'static)) -> bool {
+        error.is::<Self>() || error.is::<Inner>()
     }
 }
 

@@ -33,13 +33,35 @@ impl Exception {
         }
     }
 
-    /// The exception that `error` itself is, not looking at its sources.
-    pub(crate) fn downcast_ref<'a>(error: &'a (dyn Error + 'static)) -> Option<Self> {
-        if let Some(exception) = error.downcast_ref::<HttpException>() {
-            return Some(Self::Http(exception.clone()));
+    /// What the exception was given for a source.
+    pub fn origin(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match self {
+            Self::Http(exception) => exception.origin(),
+            Self::WebSocket(exception) => exception.origin(),
         }
-        let exception: &'a WebSocketException = error.downcast_ref()?;
-        Some(Self::WebSocket(exception.clone()))
+    }
+
+    /// The exception that `error` itself is, not looking at its sources.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+        if let Some(exception) = error.downcast_ref::<Self>() {
+            return Some(exception.clone());
+        }
+        HttpException::of(error)
+            .map(Self::Http)
+            .or_else(|| WebSocketException::of(error).map(Self::WebSocket))
+    }
+
+    /// Whether `error` itself is an exception.
+    pub(crate) fn is(error: &(dyn Error + 'static)) -> bool {
+        error.is::<Self>() || HttpException::is(error) || WebSocketException::is(error)
+    }
+
+    /// The exception of one kind or the other, as an error.
+    pub(crate) fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        match self {
+            Self::Http(exception) => exception,
+            Self::WebSocket(exception) => exception,
+        }
     }
 }
 
@@ -64,12 +86,9 @@ impl fmt::Display for Exception {
     }
 }
 
-/// Stands for the exception that it holds: its source is that one's.
+/// Stands for the exception that it holds, and has its source.
 impl Error for Exception {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Http(exception) => exception.source(),
-            Self::WebSocket(exception) => exception.source(),
-        }
+        self.as_error().source()
     }
 }

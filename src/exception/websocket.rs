@@ -64,11 +64,9 @@ impl WebSocketException {
     ///
     /// ```
     /// # use tower_exception::{CloseCode, WebSocketException};
-    /// use std::error::Error as _;
-    ///
     /// let error = "many".parse::<u32>().unwrap_err();
     /// let exception = WebSocketException::new(CloseCode::INVALID_PAYLOAD).with_source(error);
-    /// assert!(exception.source().is_some());
+    /// assert!(exception.origin().is_some());
     /// ```
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
@@ -104,6 +102,11 @@ impl WebSocketException {
         &reason[..end]
     }
 
+    /// What [`with_source`](Self::with_source) was given.
+    pub fn origin(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.0.source.as_deref()
+    }
+
     /// Where in the code the exception was made.
     pub fn location(&self) -> &'static Location<'static> {
         self.0.location
@@ -131,12 +134,46 @@ impl fmt::Debug for WebSocketException {
     }
 }
 
+/// Its source is a note of where it was made, as [`HttpException`](crate::HttpException)'s is.
 impl Error for WebSocketException {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0.source {
+        Some(&*self.0)
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "made at {}", self.location)
+    }
+}
+
+impl Error for Inner {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.source {
             Some(source) => Some(&**source),
             None => None,
         }
+    }
+}
+
+impl WebSocketException {
+    /// The exception that `error` is, or is the note of.
+    pub(super) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+        if let Some(exception) = error.downcast_ref::<Self>() {
+            return Some(exception.clone());
+        }
+        let inner: &Inner = error.downcast_ref()?;
+        Some(Self(Box::new(inner.clone())))
+    }
+
+    pub(super) fn is(error: &(dyn Error + 'static)) -> bool {
+        error.is::<Self>() || error.is::<Inner>()
     }
 }
 

@@ -4,7 +4,7 @@ use axum_core::{
 };
 use bytes::Bytes;
 
-use crate::{ExceptionBody, HttpException};
+use crate::{Exception, ExceptionBody, HttpException, WebSocketException};
 
 /// The response of [`Response::from`](http::Response#impl-From<HttpException>-for-Response<B>): rendered, with the exception
 /// attached. So a handler may return `Result<T, HttpException>`, with and without an
@@ -25,7 +25,26 @@ use crate::{ExceptionBody, HttpException};
 /// ```
 impl IntoResponse for HttpException {
     fn into_response(self) -> Response {
-        let response = http::Response::<Bytes>::from(self);
-        response.map(|bytes| Body::new(ExceptionBody::<Body>::rendered(bytes)))
+        into_axum(self.into())
     }
+}
+
+/// A refusal, with the exception attached: to a request that did not become a WebSocket it is a 403.
+impl IntoResponse for WebSocketException {
+    fn into_response(self) -> Response {
+        into_axum(self.into())
+    }
+}
+
+impl IntoResponse for Exception {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Http(exception) => exception.into_response(),
+            Self::WebSocket(exception) => exception.into_response(),
+        }
+    }
+}
+
+fn into_axum(response: http::Response<Bytes>) -> Response {
+    response.map(|bytes| Body::new(ExceptionBody::<Body>::from(bytes)))
 }

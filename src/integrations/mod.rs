@@ -5,7 +5,7 @@ mod axum;
 #[cfg(feature = "tokio")]
 pub(crate) mod tokio;
 #[cfg(feature = "tower")]
-mod tower;
+pub(crate) mod tower;
 
 #[cfg(feature = "tower")]
 pub use self::tower::ServiceBuilderExt;

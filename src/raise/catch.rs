@@ -10,12 +10,13 @@ use pin_project_lite::pin_project;
 
 use crate::{
     Exception,
-    interrupt::{catch_poll, exception_in},
+    interrupt::{catch_poll, exception_in, quietly},
 };
 
 /// Runs `future`, and gives what it raised as an error, however it was raised: a `try` block.
 ///
-/// What the future has of its own is dropped before the error is given. A plain panic goes through. An
+/// What the future has of its own is dropped before the error is given, and where that panics, the exception
+/// comes out all the same. A plain panic goes through. An
 /// error that the future returns is its output like any other.
 ///
 /// ```
@@ -63,8 +64,8 @@ impl<F: Future> Future for Catch<F> {
         match catch_poll(cx, |cx| future.poll(cx)) {
             Ok(poll) => Poll::Ready(Ok(ready!(poll))),
             Err(payload) => match exception_in(payload) {
-                Ok(exception) => {
-                    slot.set(None);
+                Ok((exception, _)) => {
+                    quietly(|| slot.set(None));
                     Poll::Ready(Err(exception))
                 }
                 Err(payload) => resume_unwind(payload),

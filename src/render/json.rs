@@ -18,7 +18,7 @@ pub(crate) fn render(exception: &HttpException) -> Rendered {
     const CLOSE: &[u8] = b"}";
     const QUOTES: usize = 2;
 
-    let detail = exception.shown_detail();
+    let detail = exception.shown();
     let length = match detail {
         Shown::Text(text) => text.len() + QUOTES,
         Shown::Json(raw) => raw.get().len(),

@@ -1,5 +1,7 @@
 //! The recorded cases, of which those of WebSockets have another form.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -19,6 +21,8 @@ pub struct Case {
 pub struct Request {
     method: String,
     pub path: String,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     /// As it stands in the file: what becomes of a number must not depend on its way through here.
     pub json: Option<Box<RawValue>>,
 }
@@ -35,19 +39,20 @@ impl Request {
     }
 }
 
-pub fn http_cases_of_app() -> Vec<Case> {
+/// The cases of one of the two apps, by its name in the file.
+pub fn http_cases_of(app: &str) -> Vec<Case> {
     #[derive(Deserialize)]
-    struct Label {
-        kind: String,
-        app: String,
+    struct Label<'a> {
+        kind: &'a str,
+        app: &'a str,
     }
     let cases: Vec<&RawValue> = serde_json::from_str(include_str!("cases.json")).unwrap();
     cases
         .into_iter()
         .map(RawValue::get)
         .filter(|case| {
-            let Label { kind, app } = serde_json::from_str(case).unwrap();
-            kind == "http" && app == "app"
+            let label: Label = serde_json::from_str(case).unwrap();
+            label.kind == "http" && label.app == app
         })
         .map(|case| serde_json::from_str(case).unwrap())
         .collect()

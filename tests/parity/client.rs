@@ -1,6 +1,6 @@
 //! hyper's client, on one connection.
 
-use std::{error::Error, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, error::Error, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -67,9 +67,10 @@ impl Client {
         &mut self,
         method: Method,
         path: &str,
+        headers: &BTreeMap<String, String>,
         json: Option<&str>,
     ) -> Result<Answer, BoxError> {
-        let request = self.request(method, path, json)?;
+        let request = self.request(method, path, headers, json)?;
         timeout(PATIENCE, async {
             let (head, body) = self.connection.send(request).await?.into_parts();
             let body = body.collect().await?.to_bytes();
@@ -83,9 +84,10 @@ impl Client {
         &self,
         method: Method,
         path: &str,
+        headers: &BTreeMap<String, String>,
         json: Option<&str>,
     ) -> Result<Request<Body>, http::Error> {
-        let request = match self.connection {
+        let mut request = match self.connection {
             Connection::Http1(_) => Request::builder()
                 .uri(path)
                 .header(HOST, self.address.to_string()),
@@ -94,6 +96,9 @@ impl Client {
                 Request::builder().uri(format!("http://{}{path}", self.address))
             }
         };
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
         let request = request.method(method);
         match json {
             Some(json) => request

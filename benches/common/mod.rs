@@ -1,0 +1,141 @@
+//! What the benches have in common: one request, and the services that answer it.
+#![allow(dead_code, reason = "no bench uses all of it")]
+
+use std::{
+    future::Future,
+    hint::black_box,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::Full;
+use tower::{BoxError, Service};
+use tower_exception::HttpException;
+
+pub type HttpRequest = Request<Full<Bytes>>;
+pub type HttpResponse = Response<Full<Bytes>>;
+pub type HttpResult = Result<HttpResponse, BoxError>;
+
+/// One request, as a server does it: ready, call, poll, then every frame of the body.
+pub fn exchange<S, B>(service: &mut S) -> StatusCode
+where
+    S: Service<HttpRequest, Response = Response<B>, Error: Into<BoxError>>,
+    B: Body<Data = Bytes>,
+{
+    let mut cx = Context::from_waker(Waker::noop());
+    let Poll::Ready(Ok(())) = service.poll_ready(&mut cx) else {
+        panic!("not ready")
+    };
+    let request = black_box(Request::new(Full::default()));
+    let Poll::Ready(Ok(response)) = pin!(service.call(request)).poll(&mut cx) else {
+        panic!("no response")
+    };
+    let status = response.status();
+    let mut body = pin!(response.into_body());
+    while !body.is_end_stream() {
+        match body.as_mut().poll_frame(&mut cx) {
+            Poll::Ready(Some(Ok(frame))) => drop(black_box(frame)),
+            Poll::Ready(None) => break,
+            _ => panic!("no frame"),
+        }
+    }
+    status
+}
+
+pub async fn hello(_: HttpRequest) -> HttpResult {
+    Ok(Response::new(Full::from("hello")))
+}
+
+pub fn not_found() -> HttpException {
+    HttpException::not_found("Item not found")
+}
+
+pub async fn returns(_: HttpRequest) -> HttpResult {
+    Err(not_found().into())
+}
+
+pub async fn attaches(_: HttpRequest) -> HttpResult {
+    Ok(not_found().into())
+}
+
+pub async fn raises_async(_: HttpRequest) -> HttpResult {
+    not_found().raise_async().await
+}
+
+pub async fn raises(_: HttpRequest) -> HttpResult {
+    not_found().raise()
+}
+
+pub async fn panics(_: HttpRequest) -> HttpResult {
+    panic!("Item not found")
+}
+
+/// How a call comes back without a result.
+#[derive(Clone, Copy)]
+pub enum Leave {
+    Return,
+    RaiseAsync,
+    Raise,
+}
+
+/// What a function has that its destructor must give back.
+struct Held(u32);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        black_box(self.0);
+    }
+}
+
+async fn leave(leave: Leave) -> Result<u32, HttpException> {
+    match leave {
+        Leave::Return => Err(not_found()),
+        Leave::RaiseAsync => not_found().raise_async().await,
+        Leave::Raise => not_found().raise(),
+    }
+}
+
+/// As many async calls down, each in a box of its own, as `async_trait` and recursion have it: the calls
+/// stay calls, whatever the compiler inlines.
+pub fn boxed(
+    calls: u32,
+    how: Leave,
+) -> Pin<Box<dyn Future<Output = Result<u32, HttpException>> + Send>> {
+    Box::pin(async move {
+        let held = Held(calls);
+        let below = match calls {
+            0 | 1 => leave(how).await?,
+            _ => boxed(calls - 1, how).await?,
+        };
+        Ok(below + black_box(held.0))
+    })
+}
+
+/// As many async calls down as there are `Call`s around [`End`], one future inside the other: the compiler
+/// inlines as much of it as it likes.
+pub trait Nested {
+    fn call(how: Leave) -> impl Future<Output = Result<u32, HttpException>> + Send;
+}
+
+pub struct Call<N>(N);
+pub struct End;
+
+impl Nested for End {
+    async fn call(how: Leave) -> Result<u32, HttpException> {
+        leave(how).await
+    }
+}
+
+impl<N: Nested> Nested for Call<N> {
+    async fn call(how: Leave) -> Result<u32, HttpException> {
+        let held = Held(1);
+        let below = N::call(how).await?;
+        Ok(below + black_box(held.0))
+    }
+}
+
+pub type Ten<N> = Call<Call<Call<Call<Call<Call<Call<Call<Call<Call<N>>>>>>>>>>;
+pub type Hundred = Ten<Ten<Ten<Ten<Ten<Ten<Ten<Ten<Ten<Ten<End>>>>>>>>>>;

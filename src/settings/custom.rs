@@ -1,0 +1,364 @@
+use std::{
+    any::Any,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    thread,
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, Response,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    response::Parts,
+};
+use http_body::Body;
+
+use super::{AnswerBody, Answered, Exchange, Look, OVER, Sending, Settings};
+use crate::{
+    Answer, BoxError, Caught, ExceptionBody, How, HttpException, Place, RequestHead,
+    adopt::{Adopted, Adopting},
+    handlers::{Erased, Handled, Handlers, Reply, ReplyKind},
+    interrupt::{catch, catch_poll, quietly},
+    log,
+    observe::Observers,
+    raise::slot::is_inside_a_scope,
+    render::{Render, Rendered, json},
+    response::{
+        attach, detach, discard, has_attached, into_http, plain_500, respond, respond_anew,
+        without_body,
+    },
+    thrown::Thrown,
+};
+
+/// The settings of a layer that was told anything, such as a handler or its renderer.
+#[derive(Clone, Default)]
+pub struct Custom(pub(crate) Arc<Config>);
+
+#[derive(Clone, Default)]
+pub(crate) struct Config {
+    pub(crate) handlers: Handlers,
+    pub(crate) observers: Observers,
+    pub(crate) renderer: Option<Arc<dyn Render>>,
+    /// The longest text that is adopted, in bytes.
+    pub(crate) adopt: Option<usize>,
+    pub(crate) capture_headers: bool,
+}
+
+pub struct CustomExchange {
+    /// `None` once the head of the response is out.
+    kept: Option<Kept>,
+    /// The async handler that is at work.
+    handling: Option<Handling>,
+}
+
+/// What is kept of a request.
+pub struct Kept {
+    config: Arc<Config>,
+    request: RequestHead,
+}
+
+struct Handling {
+    caught: Caught,
+    reply: Pin<Box<dyn Future<Output = Reply> + Send>>,
+}
+
+impl Settings for Custom {
+    type Exchange = CustomExchange;
+
+    #[inline]
+    fn exchange<B>(&self, request: &Request<B>) -> CustomExchange {
+        CustomExchange {
+            kept: Some(Kept {
+                config: Arc::clone(&self.0),
+                request: RequestHead::of(request, self.0.capture_headers),
+            }),
+            handling: None,
+        }
+    }
+
+    fn into_custom(self) -> Custom {
+        self
+    }
+}
+
+impl Exchange for CustomExchange {
+    type Sending = Kept;
+
+    #[inline]
+    fn looks(&self) -> bool {
+        true
+    }
+
+    fn look<B: Body<Data = Bytes>>(
+        &mut self,
+        response: Response<B>,
+        cx: &mut Context<'_>,
+    ) -> Look<B, Self> {
+        if has_attached(&response) {
+            return self.look_at_attached(response, cx);
+        }
+        match self.kept().config.adopt {
+            Some(limit) if may_be_adopted(&response) => Look::Adopt(Adopting::new(response, limit)),
+            _ => Look::Pass(response),
+        }
+    }
+
+    #[cold]
+    fn answer<B>(&mut self, thrown: Thrown, cx: &mut Context<'_>) -> Answered<B, Self> {
+        let handler = self.kept().handler(&thrown);
+        self.answer_by(handler, thrown, None, cx)
+    }
+
+    #[cold]
+    fn answer_adopted<B>(&mut self, adopted: Adopted, cx: &mut Context<'_>) -> Answered<B, Self> {
+        let thrown = Thrown::exception(adopted.exception, How::Adopted, Place::Future);
+        let handler = self.kept().handler(&thrown);
+        self.answer_by(handler, thrown, Some(adopted.head), cx)
+    }
+
+    #[cold]
+    fn poll<B>(&mut self, cx: &mut Context<'_>) -> Answered<B, Self> {
+        let Some(Handling { caught, reply }) = &mut self.handling else {
+            panic!("{OVER}");
+        };
+        let reply = match catch_poll(cx, |cx| reply.as_mut().poll(cx)) {
+            Ok(reply) => Ok(ready!(reply)),
+            Err(payload) => Err(payload),
+        };
+        let caught = caught.clone();
+        quietly(|| self.handling = None);
+        let response = self.kept().finish_reply(&caught, reply);
+        quietly(|| drop(caught));
+        self.give(response)
+    }
+
+    #[inline]
+    fn end(&mut self) -> Kept {
+        match self.kept.take() {
+            Some(kept) => kept,
+            None => panic!("{OVER}"),
+        }
+    }
+}
+
+impl CustomExchange {
+    fn kept(&self) -> &Kept {
+        match &self.kept {
+            Some(kept) => kept,
+            None => panic!("{OVER}"),
+        }
+    }
+
+    #[cold]
+    fn look_at_attached<B: Body>(
+        &mut self,
+        mut response: Response<B>,
+        cx: &mut Context<'_>,
+    ) -> Look<B, Self> {
+        let Some(thrown) = detach(&mut response) else {
+            return Look::Pass(response);
+        };
+        let kept = self.kept();
+        let handler = kept.handler(&thrown);
+        if handler.is_some() || kept.config.renderer.is_some() {
+            let (head, body) = response.into_parts();
+            quietly(|| drop(body));
+            return Look::Answer(self.answer_by(handler, thrown, Some(head), cx));
+        }
+        // It is rendered already, and an outer layer may still handle it.
+        let caught = Caught::new(thrown.clone(), kept.request.clone());
+        kept.tell(&caught, Answer::Status(response.status()));
+        quietly(|| drop(caught));
+        attach(&mut response, thrown);
+        match kept.is_head() {
+            true => Look::Answer(Poll::Ready(Ok(without_body(response)))),
+            false => Look::Pass(response),
+        }
+    }
+
+    /// Answers `thrown`, which came with a response whose head is `head`, if it came with one.
+    fn answer_by<B>(
+        &mut self,
+        handler: Option<(Erased, usize)>,
+        thrown: Thrown,
+        head: Option<Parts>,
+        cx: &mut Context<'_>,
+    ) -> Answered<B, Self> {
+        let kept = self.kept();
+        if handler.is_none() && kept.config.observers.is_empty() {
+            log::told(
+                &thrown,
+                Some(&kept.request),
+                Answer::Status(thrown.status()),
+            );
+            let response = catch(|| kept.respond(thrown, head));
+            let response = response.unwrap_or_else(|payload| kept.not_answered(payload));
+            return self.give(response);
+        }
+        let caught = Caught::new(thrown, kept.request.clone());
+        let response = match handler {
+            None => {
+                let response = catch(|| kept.respond(caught.thrown().clone(), head));
+                kept.finish(&caught, response)
+            }
+            Some((handler, depth)) => match catch(|| handler(&caught, depth)) {
+                Ok(Handled::Now(reply)) => kept.finish_reply(&caught, Ok(reply)),
+                Err(payload) => kept.finish_reply(&caught, Err(payload)),
+                Ok(Handled::Later(reply)) => {
+                    self.handling = Some(Handling { caught, reply });
+                    return self.poll(cx);
+                }
+            },
+        };
+        quietly(|| drop(caught));
+        self.give(response)
+    }
+
+    fn give<B>(&mut self, response: Response<AnswerBody>) -> Answered<B, Self> {
+        let sending = self.end();
+        let response = response.map(|body| ExceptionBody::answer(body, sending));
+        Poll::Ready(Ok(response))
+    }
+}
+
+impl Kept {
+    /// The handler for `thrown`. It is looked for along the error's sources, which are other people's code.
+    fn handler(&self, thrown: &Thrown) -> Option<(Erased, usize)> {
+        let mut found = None;
+        quietly(|| {
+            let handler = self.config.handlers.find(thrown);
+            found = handler.map(|(handler, depth)| (Arc::clone(handler), depth));
+        });
+        found
+    }
+
+    /// The answer that no handler has made. It is provisional: an outer layer may still handle the
+    /// exception, which is therefore attached.
+    fn respond(&self, thrown: Thrown, head: Option<Parts>) -> Response<AnswerBody> {
+        let provisional = is_inside_a_scope().then(|| thrown.clone());
+        let how = thrown.how;
+        let mut exception = into_http(thrown.into_exception());
+        let render = |exception: &_| self.render(exception);
+        let mut response = Response::new(AnswerBody::from(Bytes::new()));
+        match head {
+            None => respond(&mut response, &mut exception, render, self.is_head(), false),
+            Some(head) => {
+                let text_is_lost = self.is_head() && lost_its_text(how, &head);
+                response = Response::from_parts(head, AnswerBody::from(Bytes::new()));
+                respond_anew(&mut response, &exception, render, self.is_head());
+                if text_is_lost {
+                    response.headers_mut().remove(CONTENT_LENGTH);
+                }
+            }
+        }
+        if let Some(thrown) = provisional {
+            attach(&mut response, thrown);
+        }
+        discard(exception);
+        response
+    }
+
+    fn finish_reply(&self, caught: &Caught, reply: thread::Result<Reply>) -> Response<AnswerBody> {
+        let response = reply.and_then(|reply| catch(|| self.reply(reply)));
+        self.finish(caught, response)
+    }
+
+    /// The response that a handler's reply is. It is final: nothing is attached.
+    fn reply(&self, reply: Reply) -> Response<AnswerBody> {
+        match reply.0 {
+            ReplyKind::Exception(exception) => {
+                let mut response = Response::new(AnswerBody::from(Bytes::new()));
+                let mut exception = into_http(Some(exception));
+                let render = |exception: &_| self.render(exception);
+                respond(&mut response, &mut exception, render, self.is_head(), false);
+                discard(exception);
+                response
+            }
+            ReplyKind::Response(response) if self.is_head() => without_body(response),
+            ReplyKind::Response(response) => response.map(AnswerBody::Replied),
+        }
+    }
+
+    /// Tells everybody of the answer. Where it could not be made it is a plain 500, and they hear of what
+    /// kept it from being made too.
+    fn finish(
+        &self,
+        caught: &Caught,
+        response: thread::Result<Response<AnswerBody>>,
+    ) -> Response<AnswerBody> {
+        let response = response.unwrap_or_else(|payload| self.not_answered(payload));
+        self.tell(caught, Answer::Status(response.status()));
+        response
+    }
+
+    /// The answer where none could be made, because of `payload`, of which observers hear too.
+    fn not_answered(&self, payload: Box<dyn Any + Send>) -> Response<AnswerBody> {
+        let thrown = Thrown::from_payload(payload, Place::Answer);
+        let caught = Caught::new(thrown, self.request.clone());
+        let response = plain_500(self.is_head());
+        self.tell(&caught, Answer::Status(response.status()));
+        quietly(|| drop(caught));
+        response
+    }
+
+    fn tell(&self, caught: &Caught, answer: Answer) {
+        log::told(caught.thrown(), Some(&self.request), answer);
+        self.config.observers.tell(caught, answer);
+    }
+
+    fn render(&self, exception: &HttpException) -> Rendered {
+        match &self.config.renderer {
+            Some(renderer) => renderer.render(exception, &self.request),
+            None => json::render(exception),
+        }
+    }
+
+    fn is_head(&self) -> bool {
+        self.request.method() == Method::HEAD
+    }
+}
+
+impl Sending for Kept {
+    #[cold]
+    fn cut_short(&self, thrown: Thrown) -> BoxError {
+        let caught = Caught::new(thrown.clone(), self.request.clone());
+        self.tell(&caught, Answer::CutShort);
+        quietly(|| drop(caught));
+        thrown.into()
+    }
+
+    #[cold]
+    fn failed(&self, error: BoxError) -> BoxError {
+        self.cut_short(Thrown::from_error(error, Place::Body))
+    }
+}
+
+/// Whether a response is a plain error response, as far as its head tells: an error status, and a body that
+/// is text or that is not there. A compressed text is not to be read.
+fn may_be_adopted<B: Body>(response: &Response<B>) -> bool {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return false;
+    }
+    let headers = response.headers();
+    match headers.get(CONTENT_TYPE) {
+        Some(content_type) => {
+            is_text_plain(content_type) && !headers.contains_key(CONTENT_ENCODING)
+        }
+        None => response.body().size_hint().exact() == Some(0),
+    }
+}
+
+/// Whether what was adopted, for a `HEAD`, had a text once, which somebody further in took away. How long the
+/// answer to a `GET` would be is then not known.
+fn lost_its_text(how: How, head: &Parts) -> bool {
+    let length = head.headers.get(CONTENT_LENGTH);
+    how == How::Adopted && length.is_some_and(|length| length != "0")
+}
+
+fn is_text_plain(content_type: &HeaderValue) -> bool {
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next();
+    essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(b"text/plain"))
+}

@@ -1,0 +1,5 @@
+use tower_exception::{Caught, ExceptionLayer};
+
+fn main() {
+    ExceptionLayer::new().on(|_: Caught<std::io::Error>| 404);
+}
