@@ -1,0 +1,183 @@
+//! How often the layer allocates, counted: never where nothing is raised.
+//!
+//! What is counted is one exchange as a server has it: ready, call, poll, then every frame of the body. It runs
+//! on the test's own thread, the only one whose allocations are counted.
+
+use std::{
+    fmt,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use allocation_counter::AllocationInfo;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use http_body_util::{Full, StreamBody};
+use tower::{BoxError, Layer as _, Service, service_fn};
+use tower_exception::{
+    CloseCode, Custom, ExceptionLayer, HttpException, WebSocketException, render::Json,
+};
+
+type TestResponse = Response<Full<Bytes>>;
+type TestResult = Result<TestResponse, BoxError>;
+
+/// What one exchange allocates, and gives back.
+fn allocations<S, B>(mut service: S, status: u16) -> u64
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>, Error: Into<BoxError>>,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    // What is made once and kept is made in the first exchange.
+    exchange(&mut service, status);
+    let AllocationInfo {
+        count_total,
+        count_current,
+        bytes_current,
+        ..
+    } = allocation_counter::measure(|| exchange(&mut service, status));
+    assert_eq!(
+        (count_current, bytes_current),
+        (0, 0),
+        "something was not given back"
+    );
+    count_total
+}
+
+fn exchange<S, B>(service: &mut S, status: u16)
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>, Error: Into<BoxError>>,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let mut cx = Context::from_waker(Waker::noop());
+    let Poll::Ready(Ok(())) = service.poll_ready(&mut cx) else {
+        panic!("not ready")
+    };
+    let request = Request::new(Full::default());
+    let Poll::Ready(Ok(response)) = pin!(service.call(request)).poll(&mut cx) else {
+        panic!("no response")
+    };
+    assert_eq!(response.status(), status);
+    let mut body = pin!(response.into_body());
+    loop {
+        match body.as_mut().poll_frame(&mut cx) {
+            Poll::Ready(Some(Ok(frame))) => drop(frame),
+            Poll::Ready(None) => break,
+            _ => panic!("no frame"),
+        }
+    }
+}
+
+/// A layer that was told something.
+fn told() -> ExceptionLayer<Custom> {
+    ExceptionLayer::new().render(Json)
+}
+
+async fn hello(_: Request<Full<Bytes>>) -> TestResult {
+    Ok(Response::new(Full::from("hello")))
+}
+
+/// With allocations of its own, a body of several frames, and trailers.
+async fn laborious(
+    _: Request<Full<Bytes>>,
+) -> Result<Response<impl Body<Data = Bytes, Error = BoxError>>, BoxError> {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-done", HeaderValue::from_static("yes"));
+    let frames = [
+        Frame::data(Bytes::from(vec![1; 100])),
+        Frame::data(Bytes::from("2".repeat(100))),
+        Frame::trailers(trailers),
+    ];
+    let body = StreamBody::new(futures_util::stream::iter(frames.map(Ok)));
+    Ok(Response::builder().header("x-made", "by hand").body(body)?)
+}
+
+#[test]
+fn none_is_added_where_nothing_is_raised() {
+    let bare = allocations(service_fn(hello), 200);
+    assert_eq!(bare, 0);
+    assert_eq!(
+        allocations(ExceptionLayer::new().layer(service_fn(hello)), 200),
+        bare
+    );
+    assert_eq!(allocations(told().layer(service_fn(hello)), 200), bare);
+    let both = ExceptionLayer::new().layer(told().layer(service_fn(hello)));
+    assert_eq!(allocations(both, 200), bare);
+
+    let bare = allocations(service_fn(laborious), 200);
+    assert!(bare > 5, "{bare}");
+    assert_eq!(
+        allocations(ExceptionLayer::new().layer(service_fn(laborious)), 200),
+        bare
+    );
+    assert_eq!(allocations(told().layer(service_fn(laborious)), 200), bare);
+}
+
+fn not_found() -> HttpException {
+    HttpException::not_found("Item not found")
+}
+
+fn no_content() -> HttpException {
+    HttpException::new(StatusCode::NO_CONTENT)
+}
+
+fn no_swearing() -> WebSocketException {
+    WebSocketException::new(CloseCode::POLICY_VIOLATION).with_reason("no swearing")
+}
+
+fn with_headers() -> HttpException {
+    not_found()
+        .with_header(
+            HeaderName::from_static("x-own"),
+            HeaderValue::from_static("1"),
+        )
+        .with_header(
+            HeaderName::from_static("x-own"),
+            HeaderValue::from_static("2"),
+        )
+        .with_header(
+            HeaderName::from_static("x-other"),
+            HeaderValue::from_static("3"),
+        )
+}
+
+/// From the making of the exception to the last frame of its answer, the exact numbers: a change in them is to be
+/// seen. At most 5 are allowed for a returned exception.
+#[test]
+fn few_where_something_is_answered() {
+    type End = fn() -> TestResult;
+    struct Row {
+        name: &'static str,
+        status: u16,
+        end: End,
+        default: u64,
+        told: u64,
+    }
+    macro_rules! rows {
+        ($($name:literal, $status:literal: $end:expr, $default:literal, $told:literal;)*) => {
+            [$(Row { name: $name, status: $status, end: || $end, default: $default, told: $told }),*]
+        };
+    }
+    let rows = rows! {
+        "returned", 404: Err(not_found().into()), 5, 5;
+        "returned, with headers", 404: Err(with_headers().into()), 6, 6;
+        "returned, without a body", 204: Err(no_content().into()), 2, 2;
+        "returned, for a WebSocket", 403: Err(no_swearing().into()), 7, 7;
+        "attached", 404: Ok(not_found().into()), 7, 8;
+        "attached, with headers", 404: Ok(with_headers().into()), 12, 13;
+        "raised", 404: not_found().raise(), 6, 6;
+        "raised, with headers", 404: with_headers().raise(), 7, 7;
+        "an error", 500: Err(fmt::Error.into()), 5, 5;
+    };
+    let bare = allocations(service_fn(hello), 200);
+    let mut differences = Vec::new();
+    for row in rows {
+        let service = || service_fn(async |_: Request<Full<Bytes>>| (row.end)());
+        let default = allocations(ExceptionLayer::new().layer(service()), row.status) - bare;
+        let told = allocations(told().layer(service()), row.status) - bare;
+        if (default, told) != (row.default, row.told) {
+            differences.push(format!("{}: {default}, told {told}", row.name));
+        }
+    }
+    assert!(differences.is_empty(), "{differences:#?}");
+}

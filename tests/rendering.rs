@@ -1,0 +1,574 @@
+//! From an exception to what the client gets, by every rule there is.
+
+mod common;
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tower::{BoxError, Layer, ServiceBuilder, service_fn, util::MapResponseLayer};
+use tower_exception::{
+    ExceptionLayer, HttpException, RequestHead,
+    render::{Json, Rendered},
+};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use common::{Differences, PLAIN_500, PROTOCOLS, Protocol, SECRET_TEXT, Server};
+
+/// How an exception reaches the layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Returned,
+    Attached,
+    Raised,
+}
+
+const WAYS: [Way; 3] = [Way::Returned, Way::Attached, Way::Raised];
+
+impl Way {
+    fn go(self, exception: HttpException) -> Result<Response<Full<Bytes>>, BoxError> {
+        match self {
+            Self::Returned => Err(exception.into()),
+            Self::Attached => Ok(exception.into()),
+            Self::Raised => exception.raise(),
+        }
+    }
+}
+
+/// A service that throws what `make` makes, in one way or another.
+macro_rules! thrower {
+    ($way:expr, $make:expr) => {{
+        let (way, make) = ($way, $make);
+        service_fn(move |_: Request<Incoming>| async move { way.go(make()) })
+    }};
+}
+
+/// A layer like the default one, that was told to do what it does anyway.
+fn told_layer() -> ExceptionLayer<tower_exception::Custom> {
+    ExceptionLayer::new().render(Json)
+}
+
+type Make = fn() -> HttpException;
+
+/// For each row, whatever the way, the protocol and the layer: a `GET` gives the answer, and a `HEAD` gives its
+/// head.
+async fn check(rows: &[(&str, Make, &str)]) {
+    let mut differences = Differences::default();
+    for &(name, make, expected) in rows {
+        let head = expected.split(" | {").next().unwrap();
+        for way in WAYS {
+            let default = Server::start(ExceptionLayer::new().layer(thrower!(way, make))).await;
+            let told = Server::start(told_layer().layer(thrower!(way, make))).await;
+            for protocol in PROTOCOLS {
+                for (server, layer) in [(&default, "default"), (&told, "told")] {
+                    let case = format!("{name}, {way:?}, over {protocol:?}, {layer} layer");
+                    let mut client = server.connect(protocol).await;
+                    for (method, expected) in [(Method::GET, expected), (Method::HEAD, head)] {
+                        let got = client.ask(method.clone(), "/").await;
+                        differences.note(&format!("{method} {case}"), &got, expected);
+                    }
+                }
+            }
+        }
+    }
+    differences.assert_none();
+}
+
+fn name(name: &'static str) -> HeaderName {
+    HeaderName::from_static(name)
+}
+
+fn value(value: &'static str) -> HeaderValue {
+    HeaderValue::from_static(value)
+}
+
+fn status(code: u16) -> HttpException {
+    HttpException::new(StatusCode::from_u16(code).unwrap())
+}
+
+#[tokio::test]
+async fn details() {
+    #[derive(Serialize)]
+    struct Shortage {
+        wanted: u32,
+        left: Option<u32>,
+        by: &'static [&'static str],
+    }
+
+    check(&[
+        (
+            "text",
+            || HttpException::not_found("Item not found"),
+            r#"404 | content-length: 27 | content-type: application/json | {"detail":"Item not found"}"#,
+        ),
+        (
+            "owned text",
+            || HttpException::not_found(String::from("Item not found")),
+            r#"404 | content-length: 27 | content-type: application/json | {"detail":"Item not found"}"#,
+        ),
+        (
+            "none: the canonical reason",
+            || status(418),
+            r#"418 | content-length: 25 | content-type: application/json | {"detail":"I'm a teapot"}"#,
+        ),
+        (
+            "null: the canonical reason",
+            || status(409).with_detail(Value::Null),
+            r#"409 | content-length: 21 | content-type: application/json | {"detail":"Conflict"}"#,
+        ),
+        (
+            "none, and no canonical reason",
+            || status(599),
+            r#"599 | content-length: 13 | content-type: application/json | {"detail":""}"#,
+        ),
+        (
+            "empty",
+            || HttpException::not_found(""),
+            r#"404 | content-length: 13 | content-type: application/json | {"detail":""}"#,
+        ),
+        (
+            "characters that JSON escapes",
+            || HttpException::bad_request("a \"b\" \\ \u{8}\u{c}\n\r\t\u{1} /\u{7f}é🦄"),
+            "400 | content-length: 49 | content-type: application/json | \
+             {\"detail\":\"a \\\"b\\\" \\\\ \\b\\f\\n\\r\\t\\u0001 /\u{7f}é🦄\"}",
+        ),
+        (
+            "a struct, its fields in their order",
+            || {
+                let shortage = Shortage { wanted: 3, left: None, by: &["you", "me"] };
+                status(409).with_json(&shortage).unwrap()
+            },
+            r#"409 | content-length: 53 | content-type: application/json | {"detail":{"wanted":3,"left":null,"by":["you","me"]}}"#,
+        ),
+        (
+            "a list",
+            || status(422).with_detail(json!([{ "loc": ["body", 0] }])),
+            r#"422 | content-length: 31 | content-type: application/json | {"detail":[{"loc":["body",0]}]}"#,
+        ),
+        (
+            "a number",
+            || status(422).with_detail(json!(-1.5)),
+            r#"422 | content-length: 15 | content-type: application/json | {"detail":-1.5}"#,
+        ),
+        (
+            "false",
+            || status(422).with_detail(json!(false)),
+            r#"422 | content-length: 16 | content-type: application/json | {"detail":false}"#,
+        ),
+        (
+            "JSON text",
+            || status(422).with_detail(json!("a\nb")),
+            r#"422 | content-length: 17 | content-type: application/json | {"detail":"a\nb"}"#,
+        ),
+        (
+            "a source, which stays here",
+            || HttpException::gone("sold out").with_source(SECRET_TEXT),
+            r#"410 | content-length: 21 | content-type: application/json | {"detail":"sold out"}"#,
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn statuses() {
+    /// With all that an exception can have.
+    fn laden(code: u16) -> HttpException {
+        status(code)
+            .with_detail("detail")
+            .with_header(name("x-own"), value("own"))
+            .with_header(header::CONTENT_TYPE, value("text/plain"))
+            .with_header(header::CONTENT_LENGTH, value("6"))
+    }
+
+    check(&[
+        ("204", || status(204), "204"),
+        ("205", || status(205), "205 | content-length: 0"),
+        ("304", || status(304), "304"),
+        ("204, laden", || laden(204), "204 | x-own: own"),
+        ("205, laden", || laden(205), "205 | content-length: 0 | x-own: own"),
+        ("304, laden", || laden(304), "304 | x-own: own"),
+        ("100", || laden(100), PLAIN_500),
+        ("101", || laden(101), PLAIN_500),
+        ("102", || laden(102), PLAIN_500),
+        ("103", || laden(103), PLAIN_500),
+        ("199", || laden(199), PLAIN_500),
+        (
+            "a success",
+            || status(200),
+            r#"200 | content-length: 15 | content-type: application/json | {"detail":"OK"}"#,
+        ),
+        (
+            "a redirection",
+            || status(307).with_header(header::LOCATION, value("/login")),
+            r#"307 | content-length: 31 | content-type: application/json | location: /login | {"detail":"Temporary Redirect"}"#,
+        ),
+        (
+            "beyond the known classes",
+            || status(999).with_detail("?"),
+            r#"999 | content-length: 14 | content-type: application/json | {"detail":"?"}"#,
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn headers() {
+    check(&[
+        (
+            "one",
+            || HttpException::not_found("no").with_header(name("x-hint"), value("elsewhere")),
+            r#"404 | content-length: 15 | content-type: application/json | x-hint: elsewhere | {"detail":"no"}"#,
+        ),
+        (
+            "one name, two lines",
+            || {
+                HttpException::unauthorized("no")
+                    .with_header(header::WWW_AUTHENTICATE, value("Bearer"))
+                    .with_header(header::WWW_AUTHENTICATE, value("Basic realm=\"x\""))
+            },
+            r#"401 | content-length: 15 | content-type: application/json | www-authenticate: Bearer | www-authenticate: Basic realm=\"x\" | {"detail":"no"}"#,
+        ),
+        (
+            "Latin-1",
+            || HttpException::bad_request("no").try_with_header("x-latin", &b"caf\xe9"[..]).unwrap(),
+            r#"400 | content-length: 15 | content-type: application/json | x-latin: caf\xe9 | {"detail":"no"}"#,
+        ),
+        (
+            "one that describes no body, though its name says content",
+            || {
+                HttpException::from((StatusCode::RANGE_NOT_SATISFIABLE, "no"))
+                    .with_header(header::CONTENT_RANGE, value("bytes */1234"))
+            },
+            r#"416 | content-length: 15 | content-range: bytes */1234 | content-type: application/json | {"detail":"no"}"#,
+        ),
+        (
+            "a content-type of its own",
+            || {
+                let json = value("application/vnd.api+json");
+                HttpException::conflict("no").with_header(header::CONTENT_TYPE, json)
+            },
+            r#"409 | content-length: 15 | content-type: application/vnd.api+json | {"detail":"no"}"#,
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn headers_that_frame_the_message_are_left_out() {
+    macro_rules! rows {
+        ($($name:literal: $value:literal)*) => {
+            [$((
+                $name,
+                || {
+                    HttpException::bad_request("no")
+                        .with_header(name("x-first"), value("1"))
+                        .with_header(name($name), value($value))
+                        .with_header(name($name), value($value))
+                        .with_header(name("x-last"), value("2"))
+                },
+                r#"400 | content-length: 15 | content-type: application/json | x-first: 1 | x-last: 2 | {"detail":"no"}"#,
+            )),*]
+        };
+    }
+    check(&rows! {
+        "connection": "close"
+        "keep-alive": "timeout=5"
+        "proxy-connection": "close"
+        "te": "trailers"
+        "trailer": "x-last"
+        "transfer-encoding": "gzip"
+        "content-length": "3"
+        "upgrade": "websocket"
+    })
+    .await;
+}
+
+/// Over HTTP/2 there is no such header, and hyper takes it out.
+#[tokio::test]
+async fn a_426_says_what_to_upgrade_to() {
+    let expected = [
+        r#"426 | connection: upgrade | content-length: 29 | content-type: application/json | upgrade: HTTP/2.0 | {"detail":"Upgrade Required"}"#,
+        r#"426 | content-length: 29 | content-type: application/json | {"detail":"Upgrade Required"}"#,
+    ];
+    for way in WAYS {
+        let make = || status(426).with_header(header::UPGRADE, value("HTTP/2.0"));
+        let server = Server::start(ExceptionLayer::new().layer(thrower!(way, make))).await;
+        for (protocol, expected) in PROTOCOLS.into_iter().zip(expected) {
+            assert_eq!(
+                server.connect(protocol).await.get("/").await,
+                expected,
+                "{way:?}"
+            );
+        }
+    }
+}
+
+fn text(exception: &HttpException, _: &RequestHead) -> Rendered {
+    Rendered::new(value("text/plain"), format!("it was a {exception}"))
+}
+
+#[tokio::test]
+async fn a_renderer_sees_the_head_of_the_request() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sees = Arc::clone(&seen);
+    let layer =
+        ExceptionLayer::new().render(move |exception: &HttpException, request: &RequestHead| {
+            let path = request.uri().path_and_query().unwrap().to_string();
+            let head = (request.method().clone(), path, request.version());
+            sees.lock().unwrap().push(head);
+            text(exception, request)
+        });
+    for way in WAYS {
+        let make = || HttpException::gone("sold out");
+        let server = Server::start(layer.layer(thrower!(way, make))).await;
+        for protocol in PROTOCOLS {
+            let answer = server
+                .connect(protocol)
+                .await
+                .ask(Method::PUT, "/a/b?c=d")
+                .await;
+            let expected =
+                "410 | content-length: 22 | content-type: text/plain | it was a 410: sold out";
+            assert_eq!(answer, expected, "{way:?} over {protocol:?}");
+            let version = match protocol {
+                Protocol::Http1 => http::Version::HTTP_11,
+                Protocol::Http2 => http::Version::HTTP_2,
+            };
+            let seen = std::mem::take(&mut *seen.lock().unwrap());
+            assert_eq!(seen, [(Method::PUT, "/a/b?c=d".to_owned(), version)]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_renderer_obeys_the_rules() {
+    let rows: [(Make, &str, &str); 4] = [
+        (
+            || HttpException::gone("x").with_header(header::CONTENT_TYPE, value("text/markdown")),
+            "410 | content-length: 15 | content-type: text/markdown",
+            " | it was a 410: x",
+        ),
+        (
+            || status(304).with_header(header::ETAG, value("\"1\"")),
+            r#"304 | etag: \"1\""#,
+            "",
+        ),
+        (|| status(205), "205 | content-length: 0", ""),
+        (
+            || status(101).with_detail("x"),
+            "500 | content-length: 35 | content-type: text/plain",
+            " | it was a 500: Internal Server Error",
+        ),
+    ];
+    let layer = ExceptionLayer::new().render(text);
+    let mut differences = Differences::default();
+    for (make, head, body) in rows {
+        for way in WAYS {
+            let server = Server::start(layer.layer(thrower!(way, make))).await;
+            for protocol in PROTOCOLS {
+                let mut client = server.connect(protocol).await;
+                let case = format!("{way:?} over {protocol:?}");
+                let got = client.get("/").await;
+                differences.note(&format!("GET {case}"), &got, &format!("{head}{body}"));
+                let got = client.ask(Method::HEAD, "/").await;
+                differences.note(&format!("HEAD {case}"), &got, head);
+            }
+        }
+    }
+    differences.assert_none();
+}
+
+#[tokio::test]
+async fn a_renderer_that_fails_is_answered_for_once() {
+    let failures: [fn() -> Rendered; 3] = [
+        || panic!("the password is hunter2"),
+        || HttpException::gone(SECRET_TEXT).raise(),
+        || std::panic::panic_any(HttpException::gone(SECRET_TEXT)),
+    ];
+    let head = PLAIN_500.split(" | {").next().unwrap();
+    for fail in failures {
+        for way in WAYS {
+            let runs = Arc::<AtomicUsize>::default();
+            let counter = Arc::clone(&runs);
+            let layer = ExceptionLayer::new().render(move |_: &_, _: &_| {
+                counter.fetch_add(1, SeqCst);
+                fail()
+            });
+            let make =
+                || HttpException::not_found("x").with_header(name("x-own"), value(SECRET_TEXT));
+            let server = Server::start(layer.layer(thrower!(way, make))).await;
+            for protocol in PROTOCOLS {
+                let mut client = server.connect(protocol).await;
+                for (method, expected) in [(Method::GET, PLAIN_500), (Method::HEAD, head)] {
+                    runs.store(0, SeqCst);
+                    let answer = client.ask(method, "/").await;
+                    assert_eq!(answer, expected, "{way:?} over {protocol:?}");
+                    assert_eq!(runs.load(SeqCst), 1, "{way:?} over {protocol:?}");
+                }
+            }
+        }
+    }
+}
+
+/// What stands between the service and the layer has had its say when the exception is rendered anew.
+#[tokio::test]
+async fn what_was_put_in_the_head_in_between_stays_bar_what_describes_the_old_body() {
+    let set = |name, text| SetResponseHeaderLayer::overriding(name, value(text));
+    let stack = ServiceBuilder::new()
+        .layer(ExceptionLayer::new().render(text))
+        .layer(set(name("x-between"), "kept"))
+        .layer(set(name("x-both"), "between"))
+        .layer(set(header::CONTENT_TYPE, "application/problem+json"))
+        .layer(set(header::CONTENT_ENCODING, "identity"))
+        .layer(set(header::CONTENT_RANGE, "bytes 0-1/2"))
+        .layer(set(header::CONTENT_LENGTH, "26"));
+    let make = || {
+        HttpException::not_found("Item not found")
+            .with_header(name("x-own"), value("1"))
+            .with_header(name("x-own"), value("2"))
+            .with_header(name("x-both"), value("own"))
+    };
+    let server = Server::start(stack.service(thrower!(Way::Attached, make))).await;
+    for protocol in PROTOCOLS {
+        assert_eq!(
+            server.connect(protocol).await.get("/").await,
+            "404 | content-length: 28 | content-type: text/plain | x-between: kept | x-both: between | \
+             x-own: 1 | x-own: 2 | it was a 404: Item not found"
+        );
+    }
+}
+
+/// The default rendering of an inner layer is provisional.
+#[tokio::test]
+async fn the_outermost_renderer_renders() {
+    fn other(_: &HttpException, _: &RequestHead) -> Rendered {
+        Rendered::new(value("text/html"), "<h1>other</h1>")
+    }
+    let make = || HttpException::not_found("x").with_header(name("x-own"), value("own"));
+    let json = r#"404 | content-length: 14 | content-type: application/json | x-own: own | {"detail":"x"}"#;
+    let html = "404 | content-length: 14 | content-type: text/html | x-own: own | <h1>other</h1>";
+    let plain_text =
+        "404 | content-length: 15 | content-type: text/plain | x-own: own | it was a 404: x";
+    for way in WAYS {
+        let none = ExceptionLayer::new;
+        let service = || thrower!(way, make);
+        let servers = [
+            (
+                json,
+                Server::start(none().layer(none().layer(service()))).await,
+            ),
+            (
+                plain_text,
+                Server::start(none().render(text).layer(none().layer(service()))).await,
+            ),
+            (
+                html,
+                Server::start(none().layer(none().render(other).layer(service()))).await,
+            ),
+            (
+                plain_text,
+                Server::start(
+                    none()
+                        .render(text)
+                        .layer(none().render(other).layer(service())),
+                )
+                .await,
+            ),
+            (
+                plain_text,
+                Server::start(
+                    none()
+                        .render(text)
+                        .layer(none().layer(none().layer(service()))),
+                )
+                .await,
+            ),
+        ];
+        for (expected, server) in servers {
+            let (head, _) = expected.rsplit_once(" | ").unwrap();
+            for protocol in PROTOCOLS {
+                let mut client = server.connect(protocol).await;
+                assert_eq!(client.get("/").await, expected, "{way:?}");
+                assert_eq!(client.ask(Method::HEAD, "/").await, head, "{way:?}");
+            }
+        }
+    }
+}
+
+/// What an error and a panic become is an exception too.
+#[tokio::test]
+async fn the_outermost_renderer_renders_what_an_inner_layer_made_of_a_panic() {
+    let service = service_fn(
+        async |_: Request<Incoming>| -> Result<Response<Full<Bytes>>, BoxError> {
+            panic!("the password is hunter2")
+        },
+    );
+    let stack = ServiceBuilder::new()
+        .layer(ExceptionLayer::new().render(text))
+        .layer(ExceptionLayer::new());
+    let server = Server::start(stack.service(service)).await;
+    assert_eq!(
+        server.connect(Protocol::Http1).await.get("/").await,
+        "500 | content-length: 35 | content-type: text/plain | it was a 500: Internal Server Error"
+    );
+}
+
+#[tokio::test]
+async fn an_exception_is_attached_where_a_layer_is_outside() {
+    /// Shows in a header which exception is attached to the response.
+    fn probe<B>(header: &'static str) -> impl Clone + Fn(Response<B>) -> Response<B> {
+        move |mut response| {
+            let exception = response.extensions().get::<HttpException>();
+            let shown = exception.map_or("none".to_owned(), ToString::to_string);
+            let shown = HeaderValue::try_from(shown).unwrap();
+            response.headers_mut().insert(name(header), shown);
+            response
+        }
+    }
+
+    for way in [Way::Returned, Way::Raised] {
+        let make = || HttpException::gone("x");
+        let stack = ServiceBuilder::new()
+            .layer(MapResponseLayer::new(probe("x-outside")))
+            .layer(ExceptionLayer::new());
+        let server = Server::start(stack.service(thrower!(way, make))).await;
+        let expected = r#"410 | content-length: 14 | content-type: application/json | x-outside: none | {"detail":"x"}"#;
+        assert_eq!(
+            server.connect(Protocol::Http1).await.get("/").await,
+            expected,
+            "{way:?}"
+        );
+
+        let stack = ServiceBuilder::new()
+            .layer(ExceptionLayer::new())
+            .layer(MapResponseLayer::new(probe("x-between")))
+            .layer(ExceptionLayer::new());
+        let server = Server::start(stack.service(thrower!(way, make))).await;
+        let expected = r#"410 | content-length: 14 | content-type: application/json | x-between: 410: x | {"detail":"x"}"#;
+        assert_eq!(
+            server.connect(Protocol::Http1).await.get("/").await,
+            expected,
+            "{way:?}"
+        );
+
+        let stack = ServiceBuilder::new()
+            .layer(MapResponseLayer::new(probe("x-outside")))
+            .layer(told_layer())
+            .layer(MapResponseLayer::new(probe("x-between")))
+            .layer(told_layer());
+        let server = Server::start(stack.service(thrower!(way, make))).await;
+        let expected = r#"410 | content-length: 14 | content-type: application/json | x-between: 410: x | x-outside: none | {"detail":"x"}"#;
+        assert_eq!(
+            server.connect(Protocol::Http1).await.get("/").await,
+            expected,
+            "{way:?}"
+        );
+    }
+}
