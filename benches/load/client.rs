@@ -1,0 +1,102 @@
+//! Connections that are kept open, each with one request on its way at a time.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
+
+const CONNECTIONS: usize = 32;
+
+/// Longer than any answer takes.
+const LIMIT: Duration = Duration::from_secs(10);
+
+pub struct Target {
+    host: String,
+    request: Vec<u8>,
+    status: [u8; 3],
+}
+
+impl Target {
+    pub fn new(host: &str, path: &str, status: u16) -> Self {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: */*\r\n\r\n");
+        let mut digits = [0; 3];
+        digits.copy_from_slice(status.to_string().as_bytes());
+        Self {
+            host: host.to_owned(),
+            request: request.into_bytes(),
+            status: digits,
+        }
+    }
+}
+
+pub struct Done {
+    pub requests: u64,
+    pub took: Duration,
+}
+
+impl Done {
+    pub fn per_second(&self) -> f64 {
+        self.requests as f64 / self.took.as_secs_f64()
+    }
+}
+
+pub fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Asks for `duration`, over and over.
+pub async fn load(target: &Target, duration: Duration) -> Done {
+    let connecting = (0..CONNECTIONS).map(|_| TcpStream::connect(&target.host));
+    let connections = join_all(connecting).await;
+    let start = Instant::now();
+    let asking = connections.into_iter().map(|connection| async move {
+        let mut connection = connection.expect("a server");
+        connection.set_nodelay(true).unwrap();
+        let mut requests = 0;
+        let mut buffer = Vec::with_capacity(4096);
+        while start.elapsed() < duration {
+            ask(&mut connection, target, &mut buffer).await;
+            requests += 1;
+        }
+        requests
+    });
+    let requests = timeout(duration + LIMIT, join_all(asking)).await;
+    Done {
+        requests: requests.expect("an answer in time").iter().sum(),
+        took: start.elapsed(),
+    }
+}
+
+async fn ask(connection: &mut TcpStream, target: &Target, buffer: &mut Vec<u8>) {
+    connection.write_all(&target.request).await.unwrap();
+    buffer.clear();
+    loop {
+        assert_ne!(connection.read_buf(buffer).await.unwrap(), 0, "closed");
+        if is_whole(buffer) {
+            break;
+        }
+    }
+    assert_eq!(buffer["HTTP/1.1 ".len()..][..3], target.status);
+}
+
+/// Whether `response` has all of its head, and of its body what `content-length` says.
+fn is_whole(response: &[u8]) -> bool {
+    const END: &[u8] = b"\r\n\r\n";
+    let Some(head) = response.windows(END.len()).position(|bytes| bytes == END) else {
+        return false;
+    };
+    let length = response[..head]
+        .split(|byte| *byte == b'\n')
+        .find_map(|line| {
+            let (name, value) = line.split_at_checked("content-length:".len())?;
+            let value = std::str::from_utf8(value).ok()?;
+            let is_length = name.eq_ignore_ascii_case(b"content-length:");
+            is_length.then(|| value.trim().parse::<usize>().expect("a length"))
+        });
+    response.len() >= head + END.len() + length.expect("a length")
+}

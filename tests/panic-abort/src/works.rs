@@ -1,0 +1,114 @@
+//! `raise_async` under `panic = "abort"`: it works below the layer, and elsewhere it ends one future and not
+//! the process.
+
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use tokio::time::timeout;
+use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower_exception::{ExceptionLayer, HttpException, catch};
+
+#[cfg(not(panic = "abort"))]
+compile_error!("this is to be built with `panic = \"abort\"`");
+
+type HttpResponse = Response<Full<Bytes>>;
+
+const SOON: Duration = Duration::from_millis(50);
+
+async fn deep(calls: u32) -> HttpResponse {
+    tokio::task::yield_now().await;
+    match calls {
+        0 => {
+            HttpException::not_found("Item not found")
+                .raise_async()
+                .await
+        }
+        _ => Box::pin(deep(calls - 1)).await,
+    }
+}
+
+async fn serve<F>(handler: impl Fn() -> F) -> (u16, Bytes)
+where
+    F: Future<Output = Result<HttpResponse, BoxError>>,
+{
+    let service = service_fn(|_: Request<Full<Bytes>>| handler());
+    let service = ExceptionLayer::new().layer(service);
+    let response: Result<_, Infallible> = service.oneshot(Request::default()).await;
+    let response = response.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap();
+    (status, body.to_bytes())
+}
+
+async fn below_the_layer() {
+    for calls in [0, 10] {
+        let (status, body) = serve(|| async move { Ok(deep(calls).await) }).await;
+        assert_eq!(status, 404);
+        assert_eq!(body, r#"{"detail":"Item not found"}"#);
+    }
+}
+
+async fn in_a_catch() {
+    let caught = catch(deep(10)).await.unwrap_err();
+    assert_eq!(caught.to_string(), "404: Item not found");
+}
+
+/// Pending at every poll, and the process goes on.
+async fn where_nothing_catches() {
+    let mut raising = pin!(deep(0));
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..3 {
+        assert!(raising.as_mut().poll(&mut cx).is_pending());
+    }
+    assert!(timeout(SOON, deep(0)).await.is_err());
+}
+
+/// In a task of its own it hangs, until the timeout that the handler has for it.
+async fn in_a_spawned_task() {
+    let (status, body) = serve(|| async {
+        let task = tokio::spawn(deep(0));
+        match timeout(SOON, task).await {
+            Ok(_) => Ok(Response::new("it ended".into())),
+            Err(_) => Ok(Response::new("waited long enough".into())),
+        }
+    })
+    .await;
+    assert_eq!((status, &*body), (200, &b"waited long enough"[..]));
+}
+
+/// Below the layer, but polled with another context: the same.
+async fn with_another_context() {
+    let (status, body) = serve(|| async {
+        let mut raising = pin!(deep(0));
+        let with_its_own = poll_fn(|_| {
+            let mut cx = Context::from_waker(Waker::noop());
+            Poll::Ready((0..3).all(|_| raising.as_mut().poll(&mut cx).is_pending()))
+        });
+        assert!(with_its_own.await);
+        Ok(Response::new("went on".into()))
+    })
+    .await;
+    assert_eq!((status, &*body), (200, &b"went on"[..]));
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    below_the_layer().await;
+    println!("below the layer: answered");
+    in_a_catch().await;
+    println!("in a catch: caught");
+    where_nothing_catches().await;
+    println!("where nothing catches: pending");
+    in_a_spawned_task().await;
+    println!("in a spawned task: pending, in that task");
+    with_another_context().await;
+    println!("with another context: pending, and the request goes on");
+}
