@@ -5,7 +5,8 @@ use crate::{RequestHead, thrown::Thrown};
 /// What a handler is given: an error of the type that it handles, how and where it was caught, and the
 /// head of its request.
 ///
-/// It derefs to the error. `Caught` alone, with no type named, stands for any error, which
+/// It derefs to the error, and `clone()` is the error's: `exception.clone().with_detail("...")` is a changed
+/// [`HttpException`](crate::HttpException). `Caught` alone, with no type named, stands for any error, which
 /// [`on_any`](crate::ExceptionLayer::on_any) handlers and observers are given.
 ///
 /// ```
@@ -137,16 +138,6 @@ impl Deref for Caught {
 
     fn deref(&self) -> &Self::Target {
         self.outermost()
-    }
-}
-
-impl<E: ?Sized> Clone for Caught<E> {
-    fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-            depth: self.depth,
-            error: PhantomData,
-        }
     }
 }
 

@@ -127,7 +127,7 @@ impl Exchange for CustomExchange {
             Ok(reply) => Ok(ready!(reply)),
             Err(payload) => Err(payload),
         };
-        let caught = caught.clone();
+        let caught: Caught = caught.at(0);
         quietly(|| self.handling = None);
         let response = self.kept().finish_reply(&caught, reply);
         quietly(|| drop(caught));

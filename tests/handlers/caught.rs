@@ -184,17 +184,27 @@ async fn it_derefs_to_the_handled_error_and_knows_the_outermost() {
 }
 
 #[tokio::test]
-async fn a_clone_is_of_the_same_error() {
-    let clone = Arc::new(Mutex::new(None));
-    let keeping = Arc::clone(&clone);
+async fn it_may_be_kept() {
+    let kept = Arc::new(Mutex::new(None));
+    let keeping = Arc::clone(&kept);
     let layer = ExceptionLayer::new().on(move |caught: Caught<Inner>| {
-        *keeping.lock().unwrap() = Some(caught.clone());
+        *keeping.lock().unwrap() = Some(caught);
         StatusCode::IM_A_TEAPOT
     });
     serve(layer).await.get("/error").await;
-    let clone = clone.lock().unwrap().take().unwrap();
-    assert_eq!(clone.to_string(), "Inner with a secret");
-    assert_eq!(clone.outermost().to_string(), "Outer with a secret");
+    let kept = kept.lock().unwrap().take().unwrap();
+    assert_eq!(kept.to_string(), "Inner with a secret");
+    assert_eq!(kept.outermost().to_string(), "Outer with a secret");
+}
+
+#[tokio::test]
+async fn a_clone_is_the_errors() {
+    let layer = ExceptionLayer::new().on(|exception: Caught<HttpException>| {
+        let changed: HttpException = exception.clone();
+        changed.with_detail("changed")
+    });
+    let answer = serve(layer).await.get("/returned").await;
+    assert_eq!(answer.body, r#"{"detail":"changed"}"#);
 }
 
 #[tokio::test]
