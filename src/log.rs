@@ -11,11 +11,11 @@ use crate::{Answer, Exception, RequestHead, chain::chain, thrown::Thrown};
 #[cfg(feature = "tracing")]
 use crate::{How, interrupt::quietly, thrown::What};
 
-/// Something is about to be answered by default, by a layer that knows nothing of the request.
+/// Something is about to be answered by default.
 #[cold]
-pub(crate) fn answering(thrown: &Thrown) {
+pub(crate) fn answering(thrown: &Thrown, request: Option<&RequestHead>) {
     #[cfg(feature = "tracing")]
-    quietly(|| told(thrown, None, Answer::Status(thrown.status())));
+    quietly(|| told(thrown, request, Answer::Status(thrown.status())));
 }
 
 /// Something was caught, and the client was given `answer`.

@@ -7,7 +7,7 @@ use http::StatusCode;
 use crate::{
     BoxError, Exception, How, HttpException, Panic, Place, WebSocketException,
     chain::chain,
-    interrupt::{exception_in, quietly},
+    interrupt::{catch_or, exception_in, quietly},
 };
 
 /// Anything that keeps a service from answering, and how and where it was caught.
@@ -53,7 +53,8 @@ impl Thrown {
             Ok(payload) => return Self::from_payload(payload, place),
             Err(error) => error,
         };
-        let exception = chain(&*error).find_map(Exception::of);
+        // An error's `source` is other people's code.
+        let exception = catch_or(None, || chain(&*error).find_map(Exception::of));
         Self {
             what: What::Error(Arc::from(error), exception),
             how: How::Returned,

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Empty, Full};
-use tower::{BoxError, Layer as _, Service, limit::ConcurrencyLimit, service_fn};
+use tower::{BoxError, Layer as _, Service, ServiceExt as _, limit::ConcurrencyLimit, service_fn};
 use tower_exception::{
     CloseCode, Custom, Detail, Exception, ExceptionBody, ExceptionLayer, ExceptionService,
     HttpException, InvalidCloseCode, Panic, Plain, RequestHead, ResponseFuture, WebSocketException,
@@ -460,4 +460,34 @@ async fn trailers_reach_the_client() {
     assert_eq!(trailers["grpc-status"], "0");
     let twice: Vec<_> = trailers.get_all("x-twice").iter().collect();
     assert_eq!(twice, ["1", "2"]);
+}
+
+/// Its chain of sources cannot be walked.
+#[derive(Debug)]
+struct PanicsWhenAsked;
+
+impl std::fmt::Display for PanicsWhenAsked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("secret")
+    }
+}
+
+impl std::error::Error for PanicsWhenAsked {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        panic!("no source for you")
+    }
+}
+
+#[tokio::test]
+async fn an_error_whose_source_panics_is_answered_all_the_same() {
+    async fn fails(_: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, PanicsWhenAsked> {
+        Err(PanicsWhenAsked)
+    }
+    let request = || Request::new(Full::default());
+
+    let plain = ExceptionLayer::new().layer(service_fn(fails));
+    assert_eq!(plain.oneshot(request()).await.unwrap().status(), 500);
+
+    let custom = ExceptionLayer::new().render(Json).layer(service_fn(fails));
+    assert_eq!(custom.oneshot(request()).await.unwrap().status(), 500);
 }

@@ -188,11 +188,7 @@ impl CustomExchange {
     ) -> Answered<B, Self> {
         let kept = self.kept();
         if handler.is_none() && kept.config.observers.is_empty() {
-            log::told(
-                &thrown,
-                Some(&kept.request),
-                Answer::Status(thrown.status()),
-            );
+            log::answering(&thrown, Some(&kept.request));
             let response = catch(|| kept.respond(thrown, head));
             let response = response.unwrap_or_else(|payload| kept.not_answered(payload));
             return self.give(response);

@@ -67,7 +67,7 @@ impl Exchange for PlainExchange {
 
     #[cold]
     fn answer<B>(&mut self, thrown: Thrown, _: &mut Context<'_>) -> Answered<B, Self> {
-        log::answering(&thrown);
+        log::answering(&thrown, None);
         let provisional = is_inside_a_scope().then(|| thrown.clone());
         let mut response = Response::new(ExceptionBody::from(Bytes::new()));
         // An error's `source` and its `Drop` are other people's code.
