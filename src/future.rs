@@ -86,7 +86,7 @@ where
                 if this.exchange.looks() {
                     return poll_looking(this.state, this.exchange, response, cx);
                 }
-                let sending = this.exchange.end();
+                let sending = this.exchange.end(response.headers());
                 let guard = |body| ExceptionBody::guard(body, sending);
                 return Poll::Ready(Ok(response.map(guard)));
             }
@@ -116,7 +116,7 @@ where
 {
     match exchange.look(response, cx) {
         Look::Pass(response) => {
-            let sending = exchange.end();
+            let sending = exchange.end(response.headers());
             Poll::Ready(Ok(response.map(|body| ExceptionBody::guard(body, sending))))
         }
         Look::Answer(answered) => {
@@ -159,7 +159,7 @@ where
         Read::Text(adopted) => exchange.answer_adopted(adopted, cx),
         Read::Raised(payload) => exchange.answer(Thrown::from_payload(payload, Place::Body), cx),
         Read::Other(response) => {
-            let sending = exchange.end();
+            let sending = exchange.end(response.headers());
             let replay = |body| ExceptionBody::replay(body, sending);
             Poll::Ready(Ok(response.map(replay)))
         }

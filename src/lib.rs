@@ -94,6 +94,7 @@ mod chain;
 pub mod docs;
 mod exception;
 mod future;
+mod grpc;
 mod handlers;
 mod integrations;
 mod interrupt;
@@ -118,6 +119,7 @@ pub use {
         CloseCode, Detail, Exception, HttpException, InvalidCloseCode, WebSocketException,
     },
     future::ResponseFuture,
+    grpc::GrpcCode,
     handlers::{Handler, IntoReply, Reply},
     layer::ExceptionLayer,
     observe::Answer,

@@ -7,15 +7,22 @@ use std::fmt;
 
 use http::{HeaderName, StatusCode};
 
-use crate::{Answer, Exception, RequestHead, chain::chain, thrown::Thrown};
+use crate::{Answer, Exception, RequestHead, chain::chain, grpc::Form, thrown::Thrown};
 #[cfg(feature = "tracing")]
 use crate::{How, interrupt::quietly, thrown::What};
 
 /// Something is about to be answered by default.
 #[cold]
-pub(crate) fn answering(thrown: &Thrown, request: Option<&RequestHead>) {
+pub(crate) fn answering(thrown: &Thrown, request: Option<&RequestHead>, form: Form) {
     #[cfg(feature = "tracing")]
-    quietly(|| told(thrown, request, Answer::Status(thrown.status())));
+    quietly(|| {
+        let status = thrown.status();
+        let answer = match form {
+            Form::Grpc(_) => Answer::Grpc(status.into()),
+            Form::Full | Form::Head => Answer::Status(status),
+        };
+        told(thrown, request, answer);
+    });
 }
 
 /// Something was caught, and the client was given `answer`.
@@ -23,10 +30,15 @@ pub(crate) fn answering(thrown: &Thrown, request: Option<&RequestHead>) {
 pub(crate) fn told(thrown: &Thrown, request: Option<&RequestHead>, answer: Answer) {
     #[cfg(feature = "tracing")]
     quietly(|| {
-        let status = match answer {
-            Answer::Status(status) => Some(status.as_u16()),
-            Answer::CutShort => None,
+        // What it would be over HTTP says how bad it is, also where the answer is a gRPC status.
+        let (http_status, code) = match answer {
+            Answer::Status(status) => (Some(status), None),
+            Answer::Grpc(code) => (Some(code.http_status()), Some(code)),
+            Answer::CutShort => (None, None),
         };
+        let status = http_status.filter(|_| code.is_none());
+        let status = status.map(|status| status.as_u16());
+        let grpc_status = code.map(tracing::field::display);
         let kind = match &thrown.what {
             What::Exception(Exception::Http(_)) => "http exception",
             What::Exception(Exception::WebSocket(_)) => "websocket exception",
@@ -41,16 +53,15 @@ pub(crate) fn told(thrown: &Thrown, request: Option<&RequestHead>, answer: Answe
         /// One event, of whichever level.
         macro_rules! event {
             ($level:ident, $message:literal) => {
-                tracing::$level!(status, kind, ?how, ?place, method, path, %error, location, $message)
+                tracing::$level!(status, grpc_status, kind, ?how, ?place, method, path, %error, location, $message)
             };
         }
-        match answer {
-            Answer::Status(status) if status.is_server_error() => {
+        match http_status {
+            Some(status) if status.is_server_error() || how == How::Panicked => {
                 event!(error, "answered an exception")
             }
-            Answer::Status(_) if how == How::Panicked => event!(error, "answered an exception"),
-            Answer::Status(_) => event!(debug, "answered an exception"),
-            Answer::CutShort => event!(error, "a response body was cut short"),
+            Some(_) => event!(debug, "answered an exception"),
+            None => event!(error, "a response body was cut short"),
         }
     });
 }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{Response, StatusCode};
 
-use crate::{Caught, interrupt::quietly};
+use crate::{Caught, GrpcCode, interrupt::quietly};
 
 /// What the client was given for something that was caught.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -10,8 +10,20 @@ use crate::{Caught, interrupt::quietly};
 pub enum Answer {
     /// A response with this status.
     Status(StatusCode),
+    /// A gRPC status with this code, whose HTTP status is always 200: in the head of the response, or, where that
+    /// was out ([`Place::Body`](crate::Place::Body)), behind the messages.
+    Grpc(GrpcCode),
     /// Nothing: the head of the response was out, and its body ended with an error.
     CutShort,
+}
+
+impl Answer {
+    pub(crate) fn by<B>(response: &Response<B>) -> Self {
+        match GrpcCode::told_by(response.headers()) {
+            Some(code) => Self::Grpc(code),
+            None => Self::Status(response.status()),
+        }
+    }
 }
 
 /// The user's functions that are told of everything that is caught.

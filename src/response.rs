@@ -12,6 +12,7 @@ use http_body::Body;
 
 use crate::{
     Exception, How, HttpException, Place, WebSocketException,
+    grpc::{self, Form},
     interrupt::quietly,
     log,
     render::{Rendered, json},
@@ -20,7 +21,7 @@ use crate::{
 
 /// Headers that frame the message or belong to the connection (RFC 9110, sections 6.6.2, 7.6.1 and
 /// 8.6; RFC 9112, section 6.1): the server's to set.
-static FRAMING: [HeaderName; 8] = [
+pub(crate) static FRAMING: [HeaderName; 8] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -64,7 +65,13 @@ impl<B: From<Bytes>> From<HttpException> for Response<B> {
     fn from(exception: HttpException) -> Self {
         let mut response = Response::new(B::from(Bytes::new()));
         let mut exception = exception;
-        respond(&mut response, &mut exception, json::render, false, true);
+        respond(
+            &mut response,
+            &mut exception,
+            json::render,
+            Form::Full,
+            true,
+        );
         response.extensions_mut().insert(exception);
         response
     }
@@ -89,7 +96,7 @@ impl<B: From<Bytes>> From<WebSocketException> for Response<B> {
             &mut response,
             &mut refusal(&exception),
             json::render,
-            false,
+            Form::Full,
             false,
         );
         response.extensions_mut().insert(exception);
@@ -97,18 +104,21 @@ impl<B: From<Bytes>> From<WebSocketException> for Response<B> {
     }
 }
 
-/// Makes `response` the one that `exception` is, for a `HEAD` request where `head` is set. The exception's
-/// headers are moved there, unless it is to be kept.
+/// Makes `response` the one that `exception` is, in the form that the request asks for. The exception's headers
+/// are moved there, unless it is to be kept.
 pub(crate) fn respond<B: From<Bytes>>(
     response: &mut Response<B>,
     exception: &mut HttpException,
     render: impl FnOnce(&HttpException) -> Rendered,
-    head: bool,
+    form: Form,
     keep: bool,
 ) {
     if exception.status().is_informational() {
         log::informational_status(exception.status());
         *exception = internal_server_error();
+    }
+    if let Form::Grpc(protocol) = form {
+        return grpc::respond(response, exception, protocol);
     }
     *response.status_mut() = exception.status();
     let headers = if keep {
@@ -120,7 +130,7 @@ pub(crate) fn respond<B: From<Bytes>>(
         drop_framing(&mut headers, exception.status());
         *response.headers_mut() = headers;
     }
-    set_body(response, exception, render, head);
+    set_body(response, exception, render, form);
 }
 
 /// Renders `exception` in place of what `response` had for a body. What others have put in the head
@@ -129,8 +139,11 @@ pub(crate) fn respond_anew<B: From<Bytes>>(
     response: &mut Response<B>,
     exception: &HttpException,
     render: impl FnOnce(&HttpException) -> Rendered,
-    head: bool,
+    form: Form,
 ) {
+    if let Form::Grpc(protocol) = form {
+        return grpc::respond_anew(response, exception, protocol);
+    }
     let headers = response.headers_mut();
     for name in &DESCRIBE_BODY {
         headers.remove(name);
@@ -143,7 +156,7 @@ pub(crate) fn respond_anew<B: From<Bytes>>(
             }
         }
     }
-    set_body(response, exception, render, head);
+    set_body(response, exception, render, form);
 }
 
 /// Leaves `thrown` with the response that was made for it, for an outer layer to find.
@@ -184,7 +197,7 @@ fn set_body<B: From<Bytes>>(
     response: &mut Response<B>,
     exception: &HttpException,
     render: impl FnOnce(&HttpException) -> Rendered,
-    head: bool,
+    form: Form,
 ) {
     let status = response.status();
     // RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5.
@@ -201,7 +214,7 @@ fn set_body<B: From<Bytes>>(
     if headers.is_empty() || !headers.contains_key(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, content_type);
     }
-    if head {
+    if form == Form::Head {
         // The length of the body that a GET would have got (RFC 9110, section 9.3.2): the server
         // cannot see it from a body that is not sent.
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -257,13 +270,13 @@ pub(crate) fn discard(exception: HttpException) {
 }
 
 /// The answer where none can be made. No code but this crate's has a part in it.
-pub(crate) fn plain_500<B: From<Bytes>>(head: bool) -> Response<B> {
+pub(crate) fn plain_500<B: From<Bytes>>(form: Form) -> Response<B> {
     let mut response = Response::new(B::from(Bytes::new()));
     respond(
         &mut response,
         &mut internal_server_error(),
         json::render,
-        head,
+        form,
         false,
     );
     response

@@ -8,3 +8,6 @@ pub mod raising {}
 
 #[doc = include_str!("handlers.md")]
 pub mod handlers {}
+
+#[doc = include_str!("grpc.md")]
+pub mod grpc {}

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Request, Response,
+    HeaderMap, HeaderValue, Request, Response,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
     response::Parts,
 };
@@ -19,6 +19,7 @@ use super::{AnswerBody, Answered, Exchange, Look, OVER, Sending, Settings};
 use crate::{
     Answer, BoxError, Caught, ExceptionBody, How, HttpException, Place, RequestHead,
     adopt::{Adopted, Adopting},
+    grpc::{self, Form},
     handlers::{Erased, Handled, Handlers, Reply, ReplyKind},
     interrupt::{catch, catch_poll, quietly},
     log,
@@ -57,6 +58,7 @@ pub struct CustomExchange {
 pub struct Kept {
     config: Arc<Config>,
     request: RequestHead,
+    form: Form,
 }
 
 struct Handling {
@@ -73,6 +75,7 @@ impl Settings for Custom {
             kept: Some(Kept {
                 config: Arc::clone(&self.0),
                 request: RequestHead::of(request, self.0.capture_headers),
+                form: Form::of(request),
             }),
             handling: None,
         }
@@ -135,7 +138,7 @@ impl Exchange for CustomExchange {
     }
 
     #[inline]
-    fn end(&mut self) -> Kept {
+    fn end(&mut self, _: &HeaderMap) -> Kept {
         match self.kept.take() {
             Some(kept) => kept,
             None => panic!("{OVER}"),
@@ -162,19 +165,19 @@ impl CustomExchange {
         };
         let kept = self.kept();
         let handler = kept.handler(&thrown);
-        if handler.is_some() || kept.config.renderer.is_some() {
+        if handler.is_some() || !kept.is_rendered(&response) {
             let (head, body) = response.into_parts();
             quietly(|| drop(body));
             return Look::Answer(self.answer_by(handler, thrown, Some(head), cx));
         }
         // It is rendered already, and an outer layer may still handle it.
         let caught = Caught::new(thrown.clone(), kept.request.clone());
-        kept.tell(&caught, Answer::Status(response.status()));
+        kept.tell(&caught, Answer::by(&response));
         quietly(|| drop(caught));
         attach(&mut response, thrown);
-        match kept.is_head() {
-            true => Look::Answer(Poll::Ready(Ok(without_body(response)))),
-            false => Look::Pass(response),
+        match kept.form {
+            Form::Head => Look::Answer(Poll::Ready(Ok(without_body(response)))),
+            Form::Full | Form::Grpc(_) => Look::Pass(response),
         }
     }
 
@@ -188,7 +191,7 @@ impl CustomExchange {
     ) -> Answered<B, Self> {
         let kept = self.kept();
         if handler.is_none() && kept.config.observers.is_empty() {
-            log::answering(&thrown, Some(&kept.request));
+            log::answering(&thrown, Some(&kept.request), kept.form);
             let response = catch(|| kept.respond(thrown, head));
             let response = response.unwrap_or_else(|payload| kept.not_answered(payload));
             return self.give(response);
@@ -213,7 +216,7 @@ impl CustomExchange {
     }
 
     fn give<B>(&mut self, response: Response<AnswerBody>) -> Answered<B, Self> {
-        let sending = self.end();
+        let sending = self.end(response.headers());
         let response = response.map(|body| ExceptionBody::answer(body, sending));
         Poll::Ready(Ok(response))
     }
@@ -236,14 +239,17 @@ impl Kept {
         let provisional = is_inside_a_scope().then(|| thrown.clone());
         let how = thrown.how;
         let mut exception = into_http(thrown.into_exception());
+        if let (Form::Grpc(_), How::Adopted) = (self.form, how) {
+            exception = grpc::no_such_method(exception);
+        }
         let render = |exception: &_| self.render(exception);
         let mut response = Response::new(AnswerBody::from(Bytes::new()));
         match head {
-            None => respond(&mut response, &mut exception, render, self.is_head(), false),
+            None => respond(&mut response, &mut exception, render, self.form, false),
             Some(head) => {
-                let text_is_lost = self.is_head() && lost_its_text(how, &head);
+                let text_is_lost = self.form == Form::Head && lost_its_text(how, &head);
                 response = Response::from_parts(head, AnswerBody::from(Bytes::new()));
-                respond_anew(&mut response, &exception, render, self.is_head());
+                respond_anew(&mut response, &exception, render, self.form);
                 if text_is_lost {
                     response.headers_mut().remove(CONTENT_LENGTH);
                 }
@@ -264,17 +270,26 @@ impl Kept {
     /// The response that a handler's reply is. It is final: nothing is attached.
     fn reply(&self, reply: Reply) -> Response<AnswerBody> {
         match reply.0 {
-            ReplyKind::Exception(exception) => {
-                let mut response = Response::new(AnswerBody::from(Bytes::new()));
-                let mut exception = into_http(Some(exception));
-                let render = |exception: &_| self.render(exception);
-                respond(&mut response, &mut exception, render, self.is_head(), false);
-                discard(exception);
-                response
+            ReplyKind::Exception(exception) => self.reply_exception(into_http(Some(exception))),
+            ReplyKind::Response(response) if self.is_foreign(&response) => {
+                self.reply_exception(grpc::as_exception(response))
             }
-            ReplyKind::Response(response) if self.is_head() => without_body(response),
+            ReplyKind::Response(response) if self.form == Form::Head => without_body(response),
             ReplyKind::Response(response) => response.map(AnswerBody::Replied),
         }
+    }
+
+    fn reply_exception(&self, mut exception: HttpException) -> Response<AnswerBody> {
+        let mut response = Response::new(AnswerBody::from(Bytes::new()));
+        let render = |exception: &_| self.render(exception);
+        respond(&mut response, &mut exception, render, self.form, false);
+        discard(exception);
+        response
+    }
+
+    /// Whether a handler's response is one that the client, which speaks gRPC, could not read.
+    fn is_foreign<B>(&self, response: &Response<B>) -> bool {
+        matches!(self.form, Form::Grpc(_)) && !grpc::is_for_grpc(response)
     }
 
     /// Tells everybody of the answer. Where it could not be made it is a plain 500, and they hear of what
@@ -285,7 +300,7 @@ impl Kept {
         response: thread::Result<Response<AnswerBody>>,
     ) -> Response<AnswerBody> {
         let response = response.unwrap_or_else(|payload| self.not_answered(payload));
-        self.tell(caught, Answer::Status(response.status()));
+        self.tell(caught, Answer::by(&response));
         response
     }
 
@@ -293,8 +308,8 @@ impl Kept {
     fn not_answered(&self, payload: Box<dyn Any + Send>) -> Response<AnswerBody> {
         let thrown = Thrown::from_payload(payload, Place::Answer);
         let caught = Caught::new(thrown, self.request.clone());
-        let response = plain_500(self.is_head());
-        self.tell(&caught, Answer::Status(response.status()));
+        let response = plain_500(self.form);
+        self.tell(&caught, Answer::by(&response));
         quietly(|| drop(caught));
         response
     }
@@ -311,8 +326,12 @@ impl Kept {
         }
     }
 
-    fn is_head(&self) -> bool {
-        self.request.method() == Method::HEAD
+    /// Whether a response that carries an exception has the form that this layer would give it.
+    fn is_rendered<B>(&self, response: &Response<B>) -> bool {
+        match self.form {
+            Form::Grpc(_) => grpc::is_status(response.headers()),
+            Form::Full | Form::Head => self.config.renderer.is_none(),
+        }
     }
 }
 

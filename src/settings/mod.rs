@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 
@@ -63,8 +63,8 @@ pub trait Exchange: Sized {
     /// Goes on with an async handler.
     fn poll<B>(&mut self, cx: &mut Context<'_>) -> Answered<B, Self>;
 
-    /// The head of the response goes out, and nothing else is asked of the exchange.
-    fn end(&mut self) -> Self::Sending;
+    /// The head of the response, with these headers, goes out, and nothing else is asked of the exchange.
+    fn end(&mut self, head: &HeaderMap) -> Self::Sending;
 }
 
 /// What a layer's future gives.

@@ -1,18 +1,22 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Request, Response, response::Parts};
 use http_body::Body;
 
-use super::{Answered, Custom, Exchange, Look, OVER, Sending, Settings};
+use super::{Answered, Custom, Exchange, Guarded, Look, OVER, Sending, Settings};
 use crate::{
     Answer, BoxError, ExceptionBody, How, Place,
     adopt::Adopted,
+    grpc::{self, Form},
     interrupt::{catch, quietly},
     log,
     raise::slot::is_inside_a_scope,
     render::json,
-    response::{attach, discard, has_attached, into_http, plain_500, respond, without_body},
+    response::{
+        attach, detach, discard, has_attached, into_http, plain_500, respond, respond_anew,
+        without_body,
+    },
     thrown::Thrown,
 };
 
@@ -21,10 +25,10 @@ use crate::{
 pub struct Plain;
 
 pub struct PlainExchange {
-    /// Whether the request is a `HEAD`, so that the answer goes without its body.
-    head: bool,
+    form: Form,
 }
 
+#[derive(Clone, Copy)]
 pub struct PlainSending;
 
 impl Settings for Plain {
@@ -33,7 +37,7 @@ impl Settings for Plain {
     #[inline]
     fn exchange<B>(&self, request: &Request<B>) -> PlainExchange {
         PlainExchange {
-            head: request.method() == Method::HEAD,
+            form: Form::of(request),
         }
     }
 
@@ -46,47 +50,39 @@ impl Exchange for PlainExchange {
     type Sending = PlainSending;
 
     /// An exception that is attached to a response has this layer's own rendering already. But whoever
-    /// rendered it did not know of a `HEAD`.
+    /// rendered it did not know of a `HEAD`, nor of gRPC.
     #[inline]
     fn looks(&self) -> bool {
-        self.head
+        self.form != Form::Full
     }
 
-    #[cold]
     fn look<B: Body<Data = Bytes>>(
         &mut self,
-        response: Response<B>,
+        mut response: Response<B>,
         _: &mut Context<'_>,
     ) -> Look<B, Self> {
         if !has_attached(&response) {
             return Look::Pass(response);
         }
-        let response = without_body(response);
+        let response = match self.form {
+            Form::Head | Form::Full => without_body(response),
+            Form::Grpc(_) if grpc::is_status(response.headers()) => return Look::Pass(response),
+            Form::Grpc(_) => match detach(&mut response) {
+                None => return Look::Pass(response),
+                Some(thrown) => {
+                    let (head, body) = response.into_parts();
+                    quietly(|| drop(body));
+                    self.respond(thrown, Some(head))
+                }
+            },
+        };
         Look::Answer(Poll::Ready(Ok(response)))
     }
 
     #[cold]
     fn answer<B>(&mut self, thrown: Thrown, _: &mut Context<'_>) -> Answered<B, Self> {
-        log::answering(&thrown, None);
-        let provisional = is_inside_a_scope().then(|| thrown.clone());
-        let mut response = Response::new(ExceptionBody::from(Bytes::new()));
-        // An error's `source` and its `Drop` are other people's code.
-        let made = catch(|| {
-            let mut exception = into_http(thrown.into_exception());
-            let response = &mut response;
-            respond(response, &mut exception, json::render, self.head, false);
-            discard(exception);
-        });
-        if let Err(payload) = made {
-            let thrown = Thrown::from_payload(payload, Place::Answer);
-            log::not_answered(&thrown);
-            quietly(|| drop(thrown));
-            response = plain_500(self.head);
-        }
-        if let Some(thrown) = provisional {
-            attach(&mut response, thrown);
-        }
-        Poll::Ready(Ok(response))
+        log::answering(&thrown, None, self.form);
+        Poll::Ready(Ok(self.respond(thrown, None)))
     }
 
     /// A plain layer adopts nothing.
@@ -101,8 +97,45 @@ impl Exchange for PlainExchange {
     }
 
     #[inline]
-    fn end(&mut self) -> PlainSending {
+    fn end(&mut self, _: &HeaderMap) -> PlainSending {
         PlainSending
+    }
+}
+
+impl PlainExchange {
+    /// The answer to `thrown`, which came with a response whose head is `head`, if it came with one.
+    fn respond<B>(&self, thrown: Thrown, head: Option<Parts>) -> Guarded<B, Self> {
+        let provisional = is_inside_a_scope().then(|| thrown.clone());
+        let mut response = Response::new(ExceptionBody::from(Bytes::new()));
+        // An error's `source` and its `Drop` are other people's code.
+        let made = catch(|| {
+            let mut exception = into_http(thrown.into_exception());
+            match head {
+                None => respond(
+                    &mut response,
+                    &mut exception,
+                    json::render,
+                    self.form,
+                    false,
+                ),
+                Some(head) => {
+                    *response.headers_mut() = head.headers;
+                    *response.extensions_mut() = head.extensions;
+                    respond_anew(&mut response, &exception, json::render, self.form);
+                }
+            }
+            discard(exception);
+        });
+        if let Err(payload) = made {
+            let thrown = Thrown::from_payload(payload, Place::Answer);
+            log::not_answered(&thrown);
+            quietly(|| drop(thrown));
+            response = plain_500(self.form);
+        }
+        if let Some(thrown) = provisional {
+            attach(&mut response, thrown);
+        }
+        response
     }
 }
 

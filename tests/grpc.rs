@@ -1,0 +1,331 @@
+//! gRPC and gRPC-Web: which requests are, and what is answered to them before the first message.
+
+mod common;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use serde_json::json;
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
+use tower_exception::{
+    Answer, Caught, CloseCode, ExceptionLayer, GrpcCode, HttpException, WebSocketException,
+};
+
+use common::{SECRET, SecretError, panic_hook_runs};
+
+type HttpRequest = Request<Full<Bytes>>;
+
+/// A response as a line: its status, its headers but for those that are there anyway, its body.
+async fn line<S, B>(service: S, content_type: &str) -> String
+where
+    S: Service<HttpRequest, Response = Response<B>, Error = std::convert::Infallible>,
+    B: http_body::Body<Data = Bytes, Error = BoxError>,
+{
+    let request = Request::post("/shop.Items/Get")
+        .header(header::CONTENT_TYPE, content_type)
+        .body(Full::default())
+        .unwrap();
+    let response = service.oneshot(request).await.unwrap();
+    let mut line = response.status().as_str().to_owned();
+    let mut headers: Vec<_> = response.headers().iter().collect();
+    headers.sort_by_key(|(name, _)| name.as_str());
+    for (name, value) in headers {
+        line += &format!(" | {name}: {}", value.to_str().unwrap());
+    }
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    if !body.is_empty() {
+        line += &format!(" | {}", String::from_utf8_lossy(&body));
+    }
+    assert!(!line.contains(SECRET), "{line}");
+    line
+}
+
+/// A service that fails with what `error` gives.
+fn failing<E>(
+    error: fn() -> E,
+) -> impl Service<HttpRequest, Response = Response<Full<Bytes>>, Error = BoxError, Future: Send> + Clone
+where
+    E: Into<BoxError> + 'static,
+{
+    service_fn(move |_: HttpRequest| {
+        let error = error().into();
+        async move { Err(error) }
+    })
+}
+
+fn missing() -> HttpException {
+    HttpException::not_found("Item not found")
+}
+
+const MISSING: &str =
+    "200 | content-type: application/grpc | grpc-message: Item not found | grpc-status: 5";
+
+#[tokio::test]
+async fn the_answer_is_of_the_requests_content_type() {
+    for content_type in [
+        "application/grpc",
+        "application/grpc+proto",
+        "application/grpc+json",
+        "application/grpc-web",
+        "application/grpc-web+proto",
+        "application/grpc-web+json",
+        "application/grpc-web-text",
+        "application/grpc-web-text+proto",
+    ] {
+        let expected = MISSING.replace("application/grpc", content_type);
+        let plain = ExceptionLayer::new().layer(failing(missing));
+        assert_eq!(line(plain, content_type).await, expected);
+        let custom = ExceptionLayer::new()
+            .capture_headers()
+            .layer(failing(missing));
+        assert_eq!(line(custom, content_type).await, expected);
+    }
+    let json = "404 | content-type: application/json | {\"detail\":\"Item not found\"}";
+    for content_type in [
+        "application/grpcfoo",
+        "application/json",
+        "application/x-protobuf",
+    ] {
+        let plain = ExceptionLayer::new().layer(failing(missing));
+        assert_eq!(line(plain, content_type).await, json);
+    }
+}
+
+#[tokio::test]
+async fn every_way_of_coming_to_the_layer() {
+    panic_hook_runs();
+    let service = service_fn(|request: HttpRequest| async move {
+        match request.headers()["x-way"].to_str() {
+            Ok("returned") => Err(missing().into()),
+            Ok("attached") => Ok(missing().into()),
+            Ok("raised") => missing().raise(),
+            Ok("raised-async") => missing().raise_async().await,
+            Ok("panicked") => panic!("{}", common::SECRET_TEXT),
+            _ => Err::<Response<Full<Bytes>>, BoxError>(SecretError.into()),
+        }
+    });
+    const INTERNAL: &str = "200 | content-type: application/grpc | \
+                            grpc-message: Internal Server Error | grpc-status: 13";
+    for (way, expected) in [
+        ("returned", MISSING),
+        ("attached", MISSING),
+        ("raised", MISSING),
+        ("raised-async", MISSING),
+        ("panicked", INTERNAL),
+        ("error", INTERNAL),
+    ] {
+        let with_way = tower::util::MapRequestLayer::new(move |mut request: HttpRequest| {
+            let headers = request.headers_mut();
+            headers.insert("x-way", HeaderValue::from_static(way));
+            request
+        });
+        let plain = with_way.layer(ExceptionLayer::new().layer(service));
+        assert_eq!(
+            line(plain, "application/grpc").await,
+            expected,
+            "{way}, plain"
+        );
+        let custom = ExceptionLayer::new().observe(|_: &Caught, _| {});
+        let custom = with_way.layer(custom.layer(service));
+        assert_eq!(
+            line(custom, "application/grpc").await,
+            expected,
+            "{way}, custom"
+        );
+    }
+}
+
+#[tokio::test]
+async fn headers_go_out_as_metadata_but_for_what_is_not_metadata() {
+    fn with_headers() -> HttpException {
+        let mut exception = HttpException::unauthorized("Grüße");
+        for (name, value) in [
+            ("x-reason", "no token"),
+            ("x-trace-bin", "AQID"),
+            ("www-authenticate", "Bearer"),
+            ("grpc-retry-pushback-ms", "1500"),
+            ("grpc-status", "0"),
+            ("grpc-timeout", "1S"),
+            ("content-type", "text/html"),
+            ("content-length", "7"),
+            ("content-encoding", "gzip"),
+            ("connection", "close"),
+            ("transfer-encoding", "chunked"),
+            ("te", "trailers"),
+            ("trailer", "grpc-status"),
+            ("user-agent", "me"),
+        ] {
+            exception = exception.try_with_header(name, value).unwrap();
+        }
+        exception
+            .try_with_header("x-latin", &b"caf\xe9"[..])
+            .unwrap()
+    }
+    let expected = "200 | content-type: application/grpc+proto | \
+                    grpc-message: Gr%C3%BC%C3%9Fe | grpc-retry-pushback-ms: 1500 | \
+                    grpc-status: 16 | www-authenticate: Bearer | x-reason: no token | \
+                    x-trace-bin: AQID";
+    let layer = ExceptionLayer::new();
+    let returned = layer.layer(failing(with_headers));
+    assert_eq!(line(returned, "application/grpc+proto").await, expected);
+    let attached = layer.layer(service_fn(async |_: HttpRequest| {
+        Ok::<Response<Full<Bytes>>, BoxError>(with_headers().into())
+    }));
+    assert_eq!(line(attached, "application/grpc+proto").await, expected);
+}
+
+#[tokio::test]
+async fn a_json_detail_is_the_message() {
+    let service = failing(|| HttpException::conflict(json!({ "left": 1 })));
+    let answer = line(ExceptionLayer::new().layer(service), "application/grpc").await;
+    assert!(
+        answer.contains(r#"grpc-message: {"left":1}"#) && answer.contains("grpc-status: 10"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_websocket_exception_is_a_refusal() {
+    let service =
+        failing(|| WebSocketException::new(CloseCode::POLICY_VIOLATION).with_reason("no swearing"));
+    assert_eq!(
+        line(ExceptionLayer::new().layer(service), "application/grpc").await,
+        "200 | content-type: application/grpc | grpc-message: no swearing | grpc-status: 7"
+    );
+}
+
+#[tokio::test]
+async fn handlers_apply_and_the_renderer_does_not() {
+    let layer = ExceptionLayer::new()
+        .render(
+            |_: &HttpException, _: &_| -> tower_exception::render::Rendered {
+                panic!("{}", common::SECRET_TEXT)
+            },
+        )
+        .on_status(StatusCode::NOT_FOUND, |exception: Caught<HttpException>| {
+            exception.clone().with_detail("look elsewhere")
+        });
+    assert_eq!(
+        line(layer.layer(failing(missing)), "application/grpc").await,
+        MISSING.replace("Item not found", "look elsewhere")
+    );
+}
+
+#[tokio::test]
+async fn a_whole_response_of_a_handlers_becomes_a_status() {
+    fn response(content_type: &str, body: &str) -> Response<Full<Bytes>> {
+        Response::builder()
+            .status(StatusCode::IM_A_TEAPOT)
+            .header(header::CONTENT_TYPE, content_type)
+            .header("x-tea", "green")
+            .body(Full::from(body.to_owned()))
+            .unwrap()
+    }
+    for (content_type, body, message) in [
+        ("text/plain", "Oops", "Oops"),
+        ("Text/Plain; charset=utf-8", "Oops", "Oops"),
+        ("text/plain", "", "I'm a teapot"),
+        ("text/html", "<h1>Oops</h1>", "I'm a teapot"),
+        ("application/json", r#"{"detail":"Oops"}"#, "Oops"),
+        (
+            "application/json",
+            r#"{"message":"Oops"}"#,
+            r#"{"message":"Oops"}"#,
+        ),
+        (
+            "application/problem+json",
+            r#"{"detail":"O","title":"T"}"#,
+            r#"{"detail":"O","title":"T"}"#,
+        ),
+        ("application/json", "{", "I'm a teapot"),
+    ] {
+        let layer = ExceptionLayer::new().on_any(move |_: Caught| response(content_type, body));
+        assert_eq!(
+            line(layer.layer(failing(missing)), "application/grpc-web").await,
+            format!(
+                "200 | content-type: application/grpc-web | grpc-message: {message} | \
+                 grpc-status: 9 | x-tea: green"
+            ),
+            "{content_type}: {body}"
+        );
+    }
+    let own = ExceptionLayer::new().on_any(|_: Caught| response("application/grpc", "message"));
+    assert_eq!(
+        line(own.layer(failing(missing)), "application/grpc").await,
+        "418 | content-type: application/grpc | x-tea: green | message"
+    );
+}
+
+#[tokio::test]
+async fn an_adopted_404_says_that_there_is_no_such_method() {
+    for (status, expected) in [
+        (
+            StatusCode::NOT_FOUND,
+            "grpc-message: Not Implemented | grpc-status: 12",
+        ),
+        (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "grpc-message: Not Implemented | grpc-status: 12",
+        ),
+        (
+            StatusCode::UNAUTHORIZED,
+            "grpc-message: Unauthorized | grpc-status: 16",
+        ),
+    ] {
+        let service = service_fn(move |_: HttpRequest| async move {
+            let mut response = Response::new(Full::<Bytes>::default());
+            *response.status_mut() = status;
+            Ok::<_, BoxError>(response)
+        });
+        let service = ExceptionLayer::new().adopt_error_responses().layer(service);
+        assert_eq!(
+            line(service, "application/grpc").await,
+            format!("200 | content-type: application/grpc | {expected}")
+        );
+    }
+}
+
+#[tokio::test]
+async fn layers_in_layers() {
+    let outer = ExceptionLayer::new().on(|_: Caught<SecretError>| HttpException::gone("sold out"));
+    let service = outer.layer(ExceptionLayer::new().layer(failing(|| SecretError)));
+    assert_eq!(
+        line(service, "application/grpc").await,
+        "200 | content-type: application/grpc | grpc-message: sold out | grpc-status: 5"
+    );
+}
+
+#[tokio::test]
+async fn observers_hear_of_the_code() {
+    let (told, heard) = std::sync::mpsc::channel();
+    let layer = ExceptionLayer::new().observe(move |_: &Caught, answer| {
+        told.send(answer).unwrap();
+    });
+    line(layer.clone().layer(failing(missing)), "application/grpc").await;
+    assert_eq!(heard.try_recv(), Ok(Answer::Grpc(GrpcCode::NotFound)));
+    let attached = ExceptionLayer::new().layer(failing(missing));
+    line(layer.clone().layer(attached), "application/grpc-web").await;
+    assert_eq!(heard.try_recv(), Ok(Answer::Grpc(GrpcCode::NotFound)));
+    line(layer.layer(failing(missing)), "application/json").await;
+    assert_eq!(heard.try_recv(), Ok(Answer::Status(StatusCode::NOT_FOUND)));
+}
+
+/// tonic reads the head as it reads its own.
+#[tokio::test]
+async fn tonic_reads_it() {
+    let exception = || {
+        HttpException::not_found(" 100% Grüße\n").with_header(
+            header::HeaderName::from_static("x-shelf"),
+            HeaderValue::from_static("7"),
+        )
+    };
+    let request = Request::post("/").header(header::CONTENT_TYPE, "application/grpc");
+    let response = ExceptionLayer::new()
+        .layer(failing(exception))
+        .oneshot(request.body(Full::default()).unwrap());
+    let headers: HeaderMap = response.await.unwrap().headers().clone();
+    let status = tonic::Status::from_header_map(&headers).unwrap();
+    assert_eq!(status.code(), tonic::Code::NotFound);
+    assert_eq!(status.message(), " 100% Grüße\n");
+    assert_eq!(status.metadata().get("x-shelf").unwrap(), "7");
+}
