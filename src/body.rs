@@ -2,7 +2,7 @@ use std::{
     any::Any,
     fmt, mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use pin_project_lite::pin_project;
 use crate::{
     BoxError, Place,
     adopt::Replay,
+    grpc::{Carrier, Ending, Sent, WebBody},
     interrupt::{catch_or, catch_poll, quietly},
     settings::{AnswerBody, PlainSending, Sending},
     thrown::Thrown,
@@ -24,7 +25,8 @@ pin_project! {
     ///
     /// When an inner body raises or panics, the head of the response is out, and no answer can be
     /// given any more. The body then ends with an error, so that nobody takes a half for the whole:
-    /// over HTTP/1.1 the server cuts the connection, over HTTP/2 it resets the stream.
+    /// over HTTP/1.1 the server cuts the connection, over HTTP/2 it resets the stream. gRPC has its status
+    /// behind the messages, so there it ends with that.
     pub struct ExceptionBody<B, X = PlainSending> {
         #[pin]
         kind: Kind<B, X>,
@@ -37,19 +39,37 @@ pin_project! {
         Inner { #[pin] body: B, sending: X },
         Other { other: Box<Other<B>>, sending: X },
         Rendered { bytes: Bytes },
+        Ending { ending: Box<Ending> },
     }
 }
 
-/// A body that only a layer with settings has.
+/// A body that only few responses have.
 enum Other<B> {
     Replay(Replay<B>),
     Replied(UnsyncBoxBody<Bytes, BoxError>),
+    Web(WebBody<B>),
 }
 
 impl<B, X> ExceptionBody<B, X> {
     #[inline]
     pub(crate) fn guard(body: B, sending: X) -> Self {
         let kind = Kind::Inner { body, sending };
+        Self { kind }
+    }
+
+    /// The same for a response whose head was seen.
+    pub(crate) fn guard_seen(body: B, sending: X) -> Self
+    where
+        X: Sending,
+    {
+        let kind = match sending.carrier() {
+            None | Some(Carrier::Trailers) => Kind::Inner { body, sending },
+            Some(carrier) => {
+                let in_base64 = carrier == Carrier::Base64Frame;
+                let other = Box::new(Other::Web(WebBody::new(body, in_base64)));
+                Kind::Other { other, sending }
+            }
+        };
         Self { kind }
     }
 
@@ -71,6 +91,15 @@ impl<B, X> ExceptionBody<B, X> {
     }
 }
 
+impl<B> Other<B> {
+    fn sent(&self) -> Option<Sent> {
+        match self {
+            Self::Web(body) => Some(body.sent()),
+            Self::Replay(_) | Self::Replied(_) => None,
+        }
+    }
+}
+
 impl<B> Body for Other<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
@@ -85,6 +114,7 @@ where
         match self.get_mut() {
             Self::Replay(body) => Pin::new(body).poll_frame(cx),
             Self::Replied(body) => Pin::new(body).poll_frame(cx),
+            Self::Web(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -92,6 +122,7 @@ where
         match self {
             Self::Replay(body) => body.is_end_stream(),
             Self::Replied(body) => body.is_end_stream(),
+            Self::Web(body) => body.is_end_stream(),
         }
     }
 
@@ -99,6 +130,7 @@ where
         match self {
             Self::Replay(body) => body.size_hint(),
             Self::Replied(body) => body.size_hint(),
+            Self::Web(body) => body.size_hint(),
         }
     }
 }
@@ -130,30 +162,80 @@ where
         KindProjection::Rendered { bytes } if !bytes.is_empty() => {
             Poll::Ready(Some(Ok(Frame::data(mem::take(bytes)))))
         }
-        KindProjection::Other { other, sending } => {
+        KindProjection::Other { other, .. } => {
             match catch_poll(cx, |cx| Pin::new(&mut **other).poll_frame(cx)) {
-                Ok(poll) => poll.map_err(|error| sending.failed(error)),
-                Err(payload) => cut_short(kind, payload),
+                Ok(Poll::Ready(Some(Err(error)))) => fail(kind, Failure::Error(error), cx),
+                Ok(poll) => poll,
+                Err(payload) => fail(kind, Failure::Payload(payload), cx),
             }
+        }
+        KindProjection::Ending { ending } => {
+            let last = ready!(ending.poll(cx));
+            end(kind);
+            Poll::Ready(Some(Ok(last)))
         }
         KindProjection::Rendered { .. } | KindProjection::Inner { .. } => Poll::Ready(None),
     }
 }
 
-/// Ends a body that has raised `payload`.
+/// What went wrong in a body.
+enum Failure {
+    Error(BoxError),
+    Payload(Payload),
+}
+
+/// Ends a body that has failed: with a status where the client takes one behind what it has got, and else with
+/// an error.
 #[cold]
 #[inline(never)]
-fn cut_short<B, X: Sending>(mut kind: Pin<&mut Kind<B, X>>, payload: Payload) -> FramePoll {
-    let thrown = Thrown::from_payload(payload, Place::Body);
-    let error = match kind.as_mut().project() {
-        KindProjection::Inner { sending, .. } | KindProjection::Other { sending, .. } => {
-            sending.cut_short(thrown)
+fn fail<B, X>(mut kind: Pin<&mut Kind<B, X>>, failure: Failure, cx: &mut Context<'_>) -> FramePoll
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    X: Sending,
+{
+    let (sending, sent) = match kind.as_mut().project() {
+        KindProjection::Inner { sending, .. } => (sending, None),
+        KindProjection::Other { other, sending } => (sending, other.sent()),
+        KindProjection::Rendered { .. } | KindProjection::Ending { .. } => {
+            return Poll::Ready(None);
         }
-        KindProjection::Rendered { .. } => thrown.into(),
     };
+    let takes_status = match sending.carrier() {
+        None => false,
+        Some(Carrier::Trailers) => true,
+        Some(Carrier::Frame | Carrier::Base64Frame) => sent.is_some_and(|sent| sent.may_end()),
+    };
+    let left = match (takes_status, failure) {
+        (false, Failure::Error(error)) => {
+            return Poll::Ready(Some(Err(sending.failed(error))));
+        }
+        (false, Failure::Payload(payload)) => {
+            Err(sending.cut_short(Thrown::from_payload(payload, Place::Body)))
+        }
+        (true, failure) => {
+            let thrown = match failure {
+                Failure::Error(error) => Thrown::from_error(error, Place::Body),
+                Failure::Payload(payload) => Thrown::from_payload(payload, Place::Body),
+            };
+            Ok(Box::new(Ending::new(sending.trailers(thrown), sent)))
+        }
+    };
+    match left {
+        Ok(ending) => {
+            quietly(|| kind.set(Kind::Ending { ending }));
+            poll_answer(kind, cx)
+        }
+        Err(error) => {
+            end(kind);
+            Poll::Ready(Some(Err(error)))
+        }
+    }
+}
+
+/// Nothing comes any more.
+fn end<B, X>(mut kind: Pin<&mut Kind<B, X>>) {
     let bytes = Bytes::new();
     quietly(|| kind.set(Kind::Rendered { bytes }));
-    Poll::Ready(Some(Err(error)))
 }
 
 type FramePoll = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
@@ -173,12 +255,13 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut kind = self.project().kind;
-        let KindProjection::Inner { body, sending } = kind.as_mut().project() else {
+        let KindProjection::Inner { body, .. } = kind.as_mut().project() else {
             return poll_answer(kind, cx);
         };
         match catch_poll(cx, |cx| body.poll_frame(cx)) {
-            Ok(poll) => poll.map_err(|error| sending.failed(error.into())),
-            Err(payload) => cut_short(kind, payload),
+            Ok(Poll::Ready(Some(Err(error)))) => fail(kind, Failure::Error(error.into()), cx),
+            Ok(poll) => poll.map_err(Into::into),
+            Err(payload) => fail(kind, Failure::Payload(payload), cx),
         }
     }
 
@@ -189,18 +272,24 @@ where
             Kind::Inner { body, .. } => catch_or(false, || body.is_end_stream()),
             Kind::Other { other, .. } => other.is_end_stream(),
             Kind::Rendered { bytes } => bytes.is_empty(),
+            Kind::Ending { .. } => false,
         }
     }
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            Kind::Inner { body, .. } => catch_or(SizeHint::default(), || body.size_hint()),
+            Kind::Inner { body, sending } => match sending.carrier() {
+                None => catch_or(SizeHint::default(), || body.size_hint()),
+                // Trailers may come behind less than that.
+                Some(_) => SizeHint::default(),
+            },
             Kind::Other { other, .. } => other.size_hint(),
             // axum writes `content-length: 0` for a body that is known to be empty, also with a 204 and a
             // 304, which must not have one (RFC 9110, section 8.6).
             Kind::Rendered { bytes } if bytes.is_empty() => SizeHint::default(),
             Kind::Rendered { bytes } => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Ending { .. } => SizeHint::default(),
         }
     }
 }

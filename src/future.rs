@@ -15,7 +15,7 @@ use crate::{
     BoxError, ExceptionBody, Place,
     adopt::{Adopting, Read},
     interrupt::{catch_poll, quietly},
-    settings::{Answered, Exchange, Guarded, Look},
+    settings::{Answered, Exchange, Guarded, Look, Sending},
     thrown::Thrown,
 };
 
@@ -86,7 +86,7 @@ where
                 if this.exchange.looks() {
                     return poll_looking(this.state, this.exchange, response, cx);
                 }
-                let sending = this.exchange.end(response.headers());
+                let sending = this.exchange.end();
                 let guard = |body| ExceptionBody::guard(body, sending);
                 return Poll::Ready(Ok(response.map(guard)));
             }
@@ -116,8 +116,11 @@ where
 {
     match exchange.look(response, cx) {
         Look::Pass(response) => {
-            let sending = exchange.end(response.headers());
-            Poll::Ready(Ok(response.map(|body| ExceptionBody::guard(body, sending))))
+            let mut sending = exchange.end();
+            sending.see(response.headers());
+            Poll::Ready(Ok(
+                response.map(|body| ExceptionBody::guard_seen(body, sending))
+            ))
         }
         Look::Answer(answered) => {
             drop_inner(state);
@@ -159,7 +162,8 @@ where
         Read::Text(adopted) => exchange.answer_adopted(adopted, cx),
         Read::Raised(payload) => exchange.answer(Thrown::from_payload(payload, Place::Body), cx),
         Read::Other(response) => {
-            let sending = exchange.end(response.headers());
+            let mut sending = exchange.end();
+            sending.see(response.headers());
             let replay = |body| ExceptionBody::replay(body, sending);
             Poll::Ready(Ok(response.map(replay)))
         }

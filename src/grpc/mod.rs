@@ -1,14 +1,19 @@
 //! Exceptions as gRPC and gRPC-Web have them: a status, in the head of the response or behind its messages.
 
+mod base64;
 mod code;
 mod message;
 mod protocol;
 mod reply;
 mod status;
+mod stream;
+mod web;
 
 pub use code::GrpcCode;
 pub(crate) use {
-    protocol::{Form, Protocol},
+    protocol::{Carrier, Form, Protocol},
     reply::{as_exception, is_for_grpc},
-    status::{is_status, no_such_method, respond, respond_anew},
+    status::{into_trailers, is_status, no_such_method, respond, respond_anew},
+    stream::{Ending, Trailers, WebBody},
+    web::Sent,
 };

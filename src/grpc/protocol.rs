@@ -51,6 +51,23 @@ impl Form {
             _ => Self::Full,
         }
     }
+
+    /// The form of a response to such a request, by its own account: a `GrpcWebLayer` gives another one than it
+    /// was asked in where the client accepts that, and an error page is no gRPC at all.
+    pub(crate) fn of_response(self, head: &HeaderMap) -> Self {
+        match self {
+            Self::Grpc(_) => Protocol::of(head).map_or(Self::Full, Self::Grpc),
+            Self::Full | Self::Head => self,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn carrier(self) -> Option<Carrier> {
+        match self {
+            Self::Grpc(protocol) => Some(protocol.carrier()),
+            Self::Full | Self::Head => None,
+        }
+    }
 }
 
 impl Protocol {
@@ -101,6 +118,14 @@ impl Protocol {
             Self::WebText => "application/grpc-web-text",
             Self::WebTextProto => "application/grpc-web-text+proto",
         })
+    }
+
+    fn carrier(self) -> Carrier {
+        match self {
+            Self::Grpc | Self::GrpcProto | Self::GrpcJson => Carrier::Trailers,
+            Self::Web | Self::WebProto | Self::WebJson => Carrier::Frame,
+            Self::WebText | Self::WebTextProto => Carrier::Base64Frame,
+        }
     }
 }
 

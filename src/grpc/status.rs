@@ -51,6 +51,18 @@ pub(crate) fn respond_anew<B>(
     }
 }
 
+/// What is left of the head of an answer where another head is out already: trailers. An answer of a handler's
+/// own that is messages cannot follow, and says nothing of why.
+pub(crate) fn into_trailers(mut headers: HeaderMap) -> HeaderMap {
+    for name in DESCRIBE_BODY.iter().chain(&FRAMING) {
+        headers.remove(name);
+    }
+    headers
+        .entry(GRPC_STATUS)
+        .or_insert_with(|| GrpcCode::Unknown.into());
+    headers
+}
+
 /// A router's 404 or 405 says that there is no such method, for which gRPC has
 /// [a code of its own](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
 pub(crate) fn no_such_method(exception: HttpException) -> HttpException {

@@ -15,11 +15,11 @@ use http::{
 };
 use http_body::Body;
 
-use super::{AnswerBody, Answered, Exchange, Look, OVER, Sending, Settings};
+use super::{AnswerBody, Answered, Exchange, Look, OVER, Sending, Settings, trailers_of};
 use crate::{
     Answer, BoxError, Caught, ExceptionBody, How, HttpException, Place, RequestHead,
     adopt::{Adopted, Adopting},
-    grpc::{self, Form},
+    grpc::{self, Carrier, Form, Trailers},
     handlers::{Erased, Handled, Handlers, Reply, ReplyKind},
     interrupt::{catch, catch_poll, quietly},
     log,
@@ -55,6 +55,7 @@ pub struct CustomExchange {
 }
 
 /// What is kept of a request.
+#[derive(Clone)]
 pub struct Kept {
     config: Arc<Config>,
     request: RequestHead,
@@ -138,7 +139,7 @@ impl Exchange for CustomExchange {
     }
 
     #[inline]
-    fn end(&mut self, _: &HeaderMap) -> Kept {
+    fn end(&mut self) -> Kept {
         match self.kept.take() {
             Some(kept) => kept,
             None => panic!("{OVER}"),
@@ -216,7 +217,8 @@ impl CustomExchange {
     }
 
     fn give<B>(&mut self, response: Response<AnswerBody>) -> Answered<B, Self> {
-        let sending = self.end(response.headers());
+        let mut sending = self.end();
+        sending.see(response.headers());
         let response = response.map(|body| ExceptionBody::answer(body, sending));
         Poll::Ready(Ok(response))
     }
@@ -347,6 +349,24 @@ impl Sending for Kept {
     #[cold]
     fn failed(&self, error: BoxError) -> BoxError {
         self.cut_short(Thrown::from_error(error, Place::Body))
+    }
+
+    fn see(&mut self, head: &HeaderMap) {
+        self.form = self.form.of_response(head);
+    }
+
+    #[inline]
+    fn carrier(&self) -> Option<Carrier> {
+        self.form.carrier()
+    }
+
+    #[cold]
+    fn trailers(&self, thrown: Thrown) -> Trailers {
+        let exchange = CustomExchange {
+            kept: Some(self.clone()),
+            handling: None,
+        };
+        trailers_of(exchange, thrown)
     }
 }
 

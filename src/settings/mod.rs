@@ -8,7 +8,8 @@ mod plain;
 
 use std::{
     convert::Infallible,
-    task::{Context, Poll},
+    future::poll_fn,
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -23,6 +24,8 @@ pub use plain::{Plain, PlainSending};
 use crate::{
     BoxError, ExceptionBody,
     adopt::{Adopted, Adopting},
+    grpc::{self, Carrier, Trailers},
+    interrupt::quietly,
     thrown::Thrown,
 };
 
@@ -63,8 +66,8 @@ pub trait Exchange: Sized {
     /// Goes on with an async handler.
     fn poll<B>(&mut self, cx: &mut Context<'_>) -> Answered<B, Self>;
 
-    /// The head of the response, with these headers, goes out, and nothing else is asked of the exchange.
-    fn end(&mut self, head: &HeaderMap) -> Self::Sending;
+    /// The head of the response goes out, and nothing else is asked of the exchange.
+    fn end(&mut self) -> Self::Sending;
 }
 
 /// What a layer's future gives.
@@ -80,6 +83,30 @@ pub trait Sending {
 
     /// The body gave an error, which is given on.
     fn failed(&self, error: BoxError) -> BoxError;
+
+    /// The response has this head. Nothing has to be seen of one that was not looked at.
+    fn see(&mut self, head: &HeaderMap);
+
+    /// How the response carries messages and a status, where it is gRPC's.
+    fn carrier(&self) -> Option<Carrier>;
+
+    /// Answers what was raised in the body of such a response, as it would have been answered before.
+    fn trailers(&self, thrown: Thrown) -> Trailers;
+}
+
+/// The trailers of the answer that `exchange`, which is gRPC's, has for `thrown`.
+fn trailers_of<X: Exchange + Send + 'static>(mut exchange: X, thrown: Thrown) -> Trailers {
+    let mut thrown = Some(thrown);
+    Box::pin(poll_fn(move |cx| {
+        let answered: Answered<Infallible, X> = match thrown.take() {
+            Some(thrown) => exchange.answer(thrown, cx),
+            None => exchange.poll(cx),
+        };
+        let Ok(response) = ready!(answered);
+        let (head, body) = response.into_parts();
+        quietly(|| drop(body));
+        Poll::Ready(grpc::into_trailers(head.headers))
+    }))
 }
 
 /// What is said to whoever polls a future that is done.

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, response::Parts};
 use http_body::Body;
 
-use super::{Answered, Custom, Exchange, Guarded, Look, OVER, Sending, Settings};
+use super::{Answered, Custom, Exchange, Guarded, Look, OVER, Sending, Settings, trailers_of};
 use crate::{
     Answer, BoxError, ExceptionBody, How, Place,
     adopt::Adopted,
-    grpc::{self, Form},
+    grpc::{self, Carrier, Form, Trailers},
     interrupt::{catch, quietly},
     log,
     raise::slot::is_inside_a_scope,
@@ -28,8 +28,9 @@ pub struct PlainExchange {
     form: Form,
 }
 
-#[derive(Clone, Copy)]
-pub struct PlainSending;
+pub struct PlainSending {
+    form: Form,
+}
 
 impl Settings for Plain {
     type Exchange = PlainExchange;
@@ -97,8 +98,8 @@ impl Exchange for PlainExchange {
     }
 
     #[inline]
-    fn end(&mut self, _: &HeaderMap) -> PlainSending {
-        PlainSending
+    fn end(&mut self) -> PlainSending {
+        PlainSending { form: self.form }
     }
 }
 
@@ -148,5 +149,19 @@ impl Sending for PlainSending {
 
     fn failed(&self, error: BoxError) -> BoxError {
         error
+    }
+
+    fn see(&mut self, head: &HeaderMap) {
+        self.form = self.form.of_response(head);
+    }
+
+    #[inline]
+    fn carrier(&self) -> Option<Carrier> {
+        self.form.carrier()
+    }
+
+    #[cold]
+    fn trailers(&self, thrown: Thrown) -> Trailers {
+        trailers_of(PlainExchange { form: self.form }, thrown)
     }
 }
