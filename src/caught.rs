@@ -60,6 +60,8 @@ pub enum Place {
     Future,
     /// In the response's body.
     Body,
+    /// After the handshake of a WebSocket, in the task that has the connection.
+    Upgraded,
     /// In a handler or a renderer, while something else was answered.
     Answer,
 }

@@ -17,11 +17,11 @@ use crate::{
 #[cold]
 pub(crate) fn exception_in(payload: Box<dyn Any + Send>) -> thread::Result<(Exception, How)> {
     let payload = match payload.downcast::<HttpException>() {
-        Ok(exception) => return Ok((Exception::Http(*exception), How::Raised)),
+        Ok(exception) => return Ok((caught(Exception::Http(*exception)), How::Raised)),
         Err(payload) => payload,
     };
     let payload = match payload.downcast::<WebSocketException>() {
-        Ok(exception) => return Ok((Exception::WebSocket(*exception), How::Raised)),
+        Ok(exception) => return Ok((caught(Exception::WebSocket(*exception)), How::Raised)),
         Err(payload) => payload,
     };
     let payload = match payload.downcast::<Exception>() {
@@ -30,6 +30,20 @@ pub(crate) fn exception_in(payload: Box<dyn Any + Send>) -> thread::Result<(Exce
     };
     let Raised(exception) = *payload.downcast::<Raised>()?;
     Ok((exception, How::RaisedAsync))
+}
+
+/// It unwinds no longer.
+#[cfg(feature = "websocket")]
+fn caught(exception: Exception) -> Exception {
+    match exception {
+        Exception::Http(exception) => Exception::Http(exception.unmarked()),
+        Exception::WebSocket(exception) => Exception::WebSocket(exception.unmarked()),
+    }
+}
+
+#[cfg(not(feature = "websocket"))]
+fn caught(exception: Exception) -> Exception {
+    exception
 }
 
 /// The payload that stands for what was raised without unwinding.

@@ -1,7 +1,13 @@
 use std::{error::Error, fmt, sync::Arc};
 
+#[cfg(feature = "websocket")]
+use std::time::Duration;
+
 use http::StatusCode;
 use tower_layer::Layer;
+
+#[cfg(feature = "websocket")]
+use crate::{CloseCode, Upgrades, websocket::UpgradeSettings};
 
 use crate::{
     Answer, Caught, ExceptionService, HttpException, Panic,
@@ -231,6 +237,92 @@ impl<C: Settings> ExceptionLayer<C> {
     #[must_use]
     pub fn capture_headers(self) -> ExceptionLayer<Custom> {
         self.configure(|config| config.capture_headers = true)
+    }
+
+    /// Turns exceptions of WebSockets into close frames, before and after the handshake: see the
+    /// [guide](crate::docs::websocket).
+    ///
+    /// ```
+    /// use tower_exception::ExceptionLayer;
+    ///
+    /// let layer = ExceptionLayer::new().with_upgrades();
+    /// ```
+    #[cfg(feature = "websocket")]
+    #[must_use]
+    pub fn with_upgrades(self) -> ExceptionLayer<Custom> {
+        self.configure_upgrades(|_| ())
+    }
+
+    /// Sets how long a client is given to answer a close frame; without it, 5 seconds. After that its
+    /// connection is cut. Implies [`with_upgrades`](Self::with_upgrades).
+    ///
+    /// A handler that makes up its mind what to close with has that time too.
+    #[cfg(feature = "websocket")]
+    #[must_use]
+    pub fn close_timeout(self, timeout: Duration) -> ExceptionLayer<Custom> {
+        self.configure_upgrades(|upgrades| upgrades.close_timeout = timeout)
+    }
+
+    /// Sets what a WebSocket is closed with that the application lets go of without a close frame, in no
+    /// exception and no panic; without it, 1000. `None` leaves it as it is without the layer: the
+    /// connection is cut. Implies [`with_upgrades`](Self::with_upgrades).
+    ///
+    /// Where the client has begun to close, its own code is repeated.
+    ///
+    /// ```
+    /// use tower_exception::{CloseCode, ExceptionLayer};
+    ///
+    /// let layer = ExceptionLayer::new().close_on_drop(CloseCode::GOING_AWAY);
+    /// let layer = ExceptionLayer::new().close_on_drop(None);
+    /// ```
+    #[cfg(feature = "websocket")]
+    #[must_use]
+    pub fn close_on_drop(self, code: impl Into<Option<CloseCode>>) -> ExceptionLayer<Custom> {
+        self.configure_upgrades(|upgrades| upgrades.close_on_drop = code.into())
+    }
+
+    /// Refuses a WebSocket, where a [`WebSocketException`](crate::WebSocketException) comes before the
+    /// handshake is answered, with this HTTP status, and its reason for the detail. The client does not
+    /// learn the code then; a browser learns nothing at all. Implies [`with_upgrades`](Self::with_upgrades).
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use tower_exception::ExceptionLayer;
+    ///
+    /// let layer = ExceptionLayer::new().reject_with_http(StatusCode::FORBIDDEN);
+    /// ```
+    #[cfg(feature = "websocket")]
+    #[must_use]
+    pub fn reject_with_http(self, status: StatusCode) -> ExceptionLayer<Custom> {
+        self.configure_upgrades(|upgrades| upgrades.reject_with = Some(status))
+    }
+
+    /// The live WebSockets of this layer, its clones and all that it is the layer of: their number, and a way to
+    /// close them all. A layer that is not [`with_upgrades`](Self::with_upgrades) has none.
+    ///
+    /// ```
+    /// use tower_exception::ExceptionLayer;
+    ///
+    /// let layer = ExceptionLayer::new().with_upgrades();
+    /// assert_eq!(layer.upgrades().count(), 0);
+    /// ```
+    #[cfg(feature = "websocket")]
+    pub fn upgrades(&self) -> Upgrades {
+        let Custom(config) = self.settings.clone().into_custom();
+        Upgrades::of(
+            config
+                .upgrades
+                .as_ref()
+                .unwrap_or(&UpgradeSettings::default()),
+        )
+    }
+
+    #[cfg(feature = "websocket")]
+    fn configure_upgrades(
+        self,
+        change: impl FnOnce(&mut UpgradeSettings),
+    ) -> ExceptionLayer<Custom> {
+        self.configure(|config| change(config.upgrades.get_or_insert_default()))
     }
 
     fn configure(self, change: impl FnOnce(&mut Config)) -> ExceptionLayer<Custom> {

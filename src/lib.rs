@@ -82,6 +82,7 @@
 //! | `tokio` | the panic of a task, given back as a `JoinError`, counts as that panic, and the exception raised in it as that exception |
 //! | `tower` | a status for each of tower's and tower-http's own errors, and `ServiceBuilderExt::catch_exceptions` for tower's `ServiceBuilder`; implies `tokio` |
 //! | `tracing` | an event for everything that is caught: `ERROR` for a 5xx and for a panic, `DEBUG` else, with the chain of sources |
+//! | `websocket` | `ExceptionLayer::with_upgrades`: exceptions of WebSockets as close frames, told in `docs::websocket`; implies `tokio` |
 //! | `full` | all of them |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -109,9 +110,13 @@ mod response;
 mod service;
 mod settings;
 mod thrown;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 #[cfg(feature = "tower")]
 pub use integrations::ServiceBuilderExt;
+#[cfg(feature = "websocket")]
+pub use websocket::{CatchUpgraded, UpgradeHandle, Upgrades};
 pub use {
     body::ExceptionBody,
     caught::{Caught, How, Place},

@@ -9,7 +9,7 @@ use http::{HeaderName, StatusCode};
 
 use crate::{Answer, Exception, RequestHead, chain::chain, grpc::Form, thrown::Thrown};
 #[cfg(feature = "tracing")]
-use crate::{How, interrupt::quietly, thrown::What};
+use crate::{CloseCode, How, Place, interrupt::quietly, thrown::What};
 
 /// Something is about to be answered by default.
 #[cold]
@@ -30,15 +30,17 @@ pub(crate) fn answering(thrown: &Thrown, request: Option<&RequestHead>, form: Fo
 pub(crate) fn told(thrown: &Thrown, request: Option<&RequestHead>, answer: Answer) {
     #[cfg(feature = "tracing")]
     quietly(|| {
-        // What it would be over HTTP says how bad it is, also where the answer is a gRPC status.
-        let (http_status, code) = match answer {
-            Answer::Status(status) => (Some(status), None),
-            Answer::Grpc(code) => (Some(code.http_status()), Some(code)),
-            Answer::CutShort => (None, None),
+        // What it would be over HTTP says how bad it is, also where the answer is another one.
+        let (http_status, grpc_code, close_code) = match answer {
+            Answer::Status(status) => (Some(status), None, None),
+            Answer::Grpc(code) => (Some(code.http_status()), Some(code), None),
+            Answer::Close(code) => (None, None, Some(code)),
+            Answer::CutShort => (None, None, None),
         };
-        let status = http_status.filter(|_| code.is_none());
+        let status = http_status.filter(|_| grpc_code.is_none());
         let status = status.map(|status| status.as_u16());
-        let grpc_status = code.map(tracing::field::display);
+        let grpc_status = grpc_code.map(tracing::field::display);
+        let close_code = close_code.map(CloseCode::get);
         let kind = match &thrown.what {
             What::Exception(Exception::Http(_)) => "http exception",
             What::Exception(Exception::WebSocket(_)) => "websocket exception",
@@ -53,7 +55,7 @@ pub(crate) fn told(thrown: &Thrown, request: Option<&RequestHead>, answer: Answe
         /// One event, of whichever level.
         macro_rules! event {
             ($level:ident, $message:literal) => {
-                tracing::$level!(status, grpc_status, kind, ?how, ?place, method, path, %error, location, $message)
+                tracing::$level!(status, grpc_status, close_code, kind, ?how, ?place, method, path, %error, location, $message)
             };
         }
         match http_status {
@@ -61,6 +63,13 @@ pub(crate) fn told(thrown: &Thrown, request: Option<&RequestHead>, answer: Answe
                 event!(error, "answered an exception")
             }
             Some(_) => event!(debug, "answered an exception"),
+            None if close_code == Some(CloseCode::INTERNAL_ERROR.get()) => {
+                event!(error, "closed a WebSocket")
+            }
+            None if close_code.is_some() => event!(debug, "closed a WebSocket"),
+            None if place == Place::Upgraded && how != How::Panicked => {
+                event!(debug, "a WebSocket was over already")
+            }
             None => event!(error, "a response body was cut short"),
         }
     });

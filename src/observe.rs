@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::{Response, StatusCode};
 
-use crate::{Caught, GrpcCode, interrupt::quietly};
+use crate::{Caught, CloseCode, GrpcCode, interrupt::quietly};
 
 /// What the client was given for something that was caught.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,7 +13,10 @@ pub enum Answer {
     /// A gRPC status with this code, whose HTTP status is always 200: in the head of the response, or, where that
     /// was out ([`Place::Body`](crate::Place::Body)), behind the messages.
     Grpc(GrpcCode),
-    /// Nothing: the head of the response was out, and its body ended with an error.
+    /// A WebSocket's close frame with this code.
+    Close(CloseCode),
+    /// Nothing: the head of the response was out, and its body ended with an error; or the WebSocket could take
+    /// no close frame any more.
     CutShort,
 }
 

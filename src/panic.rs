@@ -23,6 +23,11 @@ impl Panic {
         Self { message }
     }
 
+    #[cfg(feature = "websocket")]
+    pub(crate) fn unknown() -> Self {
+        Self { message: None }
+    }
+
     /// What was given to `panic!`; `None` for a panic with another payload
     /// ([`std::panic::panic_any`]).
     pub fn message(&self) -> Option<&str> {

@@ -293,8 +293,12 @@ pub(crate) fn into_http(exception: Option<Exception>) -> HttpException {
 
 /// What a WebSocket exception is to a request that did not become a WebSocket: the 403 that Starlette
 /// refuses a handshake with, and for detail the reason, which is meant for the client.
-fn refusal(exception: &WebSocketException) -> HttpException {
-    let refusal = HttpException::new(StatusCode::FORBIDDEN);
+pub(crate) fn refusal(exception: &WebSocketException) -> HttpException {
+    refusal_with(StatusCode::FORBIDDEN, exception)
+}
+
+pub(crate) fn refusal_with(status: StatusCode, exception: &WebSocketException) -> HttpException {
+    let refusal = HttpException::new(status);
     match exception.reason() {
         "" => refusal,
         reason => refusal.with_detail(reason.to_owned()),

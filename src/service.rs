@@ -64,8 +64,8 @@ where
     }
 
     #[inline]
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let exchange = self.settings.exchange(&request);
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let exchange = self.settings.exchange(&mut request);
         if let Some(thrown) = &self.broken {
             return ResponseFuture::thrown(Thrown::clone(thrown), exchange);
         }

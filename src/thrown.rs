@@ -74,6 +74,16 @@ impl Thrown {
         }
     }
 
+    /// A panic of which nothing is known but that it unwinds.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn unknown_panic(place: Place) -> Self {
+        Self {
+            what: What::Panic(Panic::unknown()),
+            how: How::Panicked,
+            place,
+        }
+    }
+
     /// The whole of it, as an error.
     pub(crate) fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
         match &self.what {

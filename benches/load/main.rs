@@ -10,12 +10,14 @@
 //! cargo bench --features axum --bench load -- 127.0.0.1:8000/items/2
 //! ```
 
+mod app;
 mod client;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/server.rs"]
 mod server;
 
-use std::{env, time::Duration};
+use std::{env, panic, time::Duration};
 
 use client::Target;
 
@@ -33,8 +35,10 @@ struct Case {
 }
 
 fn main() {
-    let server = server::start();
-    let ours = server::CASES.iter().map(|&(name, path, status)| {
+    // A panic's message is not what is measured.
+    panic::set_hook(Box::new(|_| {}));
+    let server = server::start(app::app());
+    let ours = app::CASES.iter().map(|&(name, path, status)| {
         let target = Target::new(&server.address.to_string(), path, status);
         Case::new(name, target, true)
     });

@@ -11,3 +11,7 @@ pub mod handlers {}
 
 #[doc = include_str!("grpc.md")]
 pub mod grpc {}
+
+#[doc = include_str!("websocket.md")]
+#[cfg(feature = "websocket")]
+pub mod websocket {}

@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use super::{Detail, Shown};
 use crate::{BoxError, log};
+#[cfg(feature = "websocket")]
+use crate::{Exception, raise::Mark};
 
 /// An exception that becomes an HTTP response: a status, a detail, headers.
 ///
@@ -54,6 +56,9 @@ struct Inner {
     headers: Option<HeaderMap>,
     source: Option<Arc<dyn Error + Send + Sync>>,
     location: &'static Location<'static>,
+    /// Set while it unwinds.
+    #[cfg(feature = "websocket")]
+    mark: Mark,
 }
 
 impl HttpException {
@@ -77,6 +82,8 @@ impl HttpException {
             headers: None,
             source: None,
             location: Location::caller(),
+            #[cfg(feature = "websocket")]
+            mark: Mark::default(),
         }))
     }
 
@@ -374,6 +381,20 @@ impl Error for Inner {
 }
 
 impl HttpException {
+    /// The same, to be known while it unwinds.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn marked(mut self) -> Self {
+        self.0.mark = Mark::of(|| Exception::Http(self.clone()));
+        self
+    }
+
+    /// The same, once it is caught.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn unmarked(mut self) -> Self {
+        self.0.mark = Mark::default();
+        self
+    }
+
     /// The exception that `error` is, or is the note of.
     pub(super) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         if let Some(exception) = error.downcast_ref::<Self>() {

@@ -2,6 +2,8 @@ use std::{borrow::Cow, error::Error, fmt, panic::Location, sync::Arc};
 
 use super::CloseCode;
 use crate::BoxError;
+#[cfg(feature = "websocket")]
+use crate::{Exception, raise::Mark};
 
 /// The most that a close frame can hold of a reason: a control frame's payload is at most 125 bytes
 /// ([RFC 6455, section 5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)), two of which are
@@ -30,6 +32,9 @@ struct Inner {
     reason: Cow<'static, str>,
     source: Option<Arc<dyn Error + Send + Sync>>,
     location: &'static Location<'static>,
+    /// Set while it unwinds.
+    #[cfg(feature = "websocket")]
+    mark: Mark,
 }
 
 impl WebSocketException {
@@ -49,6 +54,8 @@ impl WebSocketException {
             reason: Cow::Borrowed(""),
             source: None,
             location: Location::caller(),
+            #[cfg(feature = "websocket")]
+            mark: Mark::default(),
         }))
     }
 
@@ -163,6 +170,20 @@ impl Error for Inner {
 }
 
 impl WebSocketException {
+    /// The same, to be known while it unwinds.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn marked(mut self) -> Self {
+        self.0.mark = Mark::of(|| Exception::WebSocket(self.clone()));
+        self
+    }
+
+    /// The same, once it is caught.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn unmarked(mut self) -> Self {
+        self.0.mark = Mark::default();
+        self
+    }
+
     /// The exception that `error` is, or is the note of.
     pub(super) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         if let Some(exception) = error.downcast_ref::<Self>() {

@@ -3,7 +3,11 @@ use axum_core::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+#[cfg(feature = "websocket")]
+use {axum_core::extract::FromRequestParts, http::request::Parts};
 
+#[cfg(feature = "websocket")]
+use crate::UpgradeHandle;
 use crate::{Exception, ExceptionBody, HttpException, WebSocketException};
 
 /// The response of [`Response::from`](http::Response#impl-From<HttpException>-for-Response<B>): rendered, with the exception
@@ -41,6 +45,24 @@ impl IntoResponse for Exception {
         match self {
             Self::Http(exception) => exception.into_response(),
             Self::WebSocket(exception) => exception.into_response(),
+        }
+    }
+}
+
+/// The handle of a request that asks for a WebSocket.
+///
+/// # Errors
+///
+/// A request that cannot become a WebSocket is answered with 426. One that can, but has no handle, is under no
+/// layer [`with_upgrades`](crate::ExceptionLayer::with_upgrades): that is a bug of the server's, and a 500.
+#[cfg(feature = "websocket")]
+impl<S: Sync> FromRequestParts<S> for UpgradeHandle {
+    type Rejection = HttpException;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, HttpException> {
+        match parts.extensions.get() {
+            Some(handle) => Ok(Self::clone(handle)),
+            None => Err(UpgradeHandle::missing(&parts.extensions)),
         }
     }
 }

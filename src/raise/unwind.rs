@@ -28,13 +28,19 @@ impl HttpException {
     /// assert!(std::panic::catch_unwind(|| positive(-7)).is_err());
     /// ```
     pub fn raise(self) -> ! {
-        resume_unwind(Box::new(self))
+        let exception = self;
+        #[cfg(feature = "websocket")]
+        let exception = exception.marked();
+        resume_unwind(Box::new(exception))
     }
 }
 
 impl WebSocketException {
     /// Raises the exception by unwinding: see [`HttpException::raise`].
     pub fn raise(self) -> ! {
-        resume_unwind(Box::new(self))
+        let exception = self;
+        #[cfg(feature = "websocket")]
+        let exception = exception.marked();
+        resume_unwind(Box::new(exception))
     }
 }

@@ -1,6 +1,7 @@
 use std::{
     any::Any,
     future::Future,
+    ops::ControlFlow::{self, Break, Continue},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -15,9 +16,14 @@ use http::{
 };
 use http_body::Body;
 
-use super::{AnswerBody, Answered, Exchange, Look, OVER, Sending, Settings, trailers_of};
+use super::{
+    AnswerBody, Answered, Exchange, Look, OVER, Sending, Settings, trailers_of,
+    upgrading::Upgrading,
+};
+#[cfg(feature = "websocket")]
+use crate::websocket::UpgradeSettings;
 use crate::{
-    Answer, BoxError, Caught, ExceptionBody, How, HttpException, Place, RequestHead,
+    Answer, BoxError, Caught, Exception, ExceptionBody, How, HttpException, Place, RequestHead,
     adopt::{Adopted, Adopting},
     grpc::{self, Carrier, Form, Trailers},
     handlers::{Erased, Handled, Handlers, Reply, ReplyKind},
@@ -45,6 +51,8 @@ pub(crate) struct Config {
     /// The longest text that is adopted, in bytes.
     pub(crate) adopt: Option<usize>,
     pub(crate) capture_headers: bool,
+    #[cfg(feature = "websocket")]
+    pub(crate) upgrades: Option<UpgradeSettings>,
 }
 
 pub struct CustomExchange {
@@ -52,15 +60,19 @@ pub struct CustomExchange {
     kept: Option<Kept>,
     /// The async handler that is at work.
     handling: Option<Handling>,
+    upgrading: Upgrading,
 }
 
 /// What is kept of a request.
 #[derive(Clone)]
 pub struct Kept {
-    config: Arc<Config>,
+    pub(super) config: Arc<Config>,
     request: RequestHead,
     form: Form,
 }
+
+/// An answer, and what observers are told of it.
+type Told = (Response<AnswerBody>, Answer);
 
 struct Handling {
     caught: Caught,
@@ -71,13 +83,15 @@ impl Settings for Custom {
     type Exchange = CustomExchange;
 
     #[inline]
-    fn exchange<B>(&self, request: &Request<B>) -> CustomExchange {
+    fn exchange<B>(&self, request: &mut Request<B>) -> CustomExchange {
+        let kept = Kept {
+            config: Arc::clone(&self.0),
+            request: RequestHead::of(request, self.0.capture_headers),
+            form: Form::of(request),
+        };
         CustomExchange {
-            kept: Some(Kept {
-                config: Arc::clone(&self.0),
-                request: RequestHead::of(request, self.0.capture_headers),
-                form: Form::of(request),
-            }),
+            upgrading: Upgrading::begin(request, &kept),
+            kept: Some(kept),
             handling: None,
         }
     }
@@ -105,7 +119,10 @@ impl Exchange for CustomExchange {
         }
         match self.kept().config.adopt {
             Some(limit) if may_be_adopted(&response) => Look::Adopt(Adopting::new(response, limit)),
-            _ => Look::Pass(response),
+            _ => {
+                self.upgrading.answered(&response);
+                Look::Pass(response)
+            }
         }
     }
 
@@ -133,7 +150,8 @@ impl Exchange for CustomExchange {
         };
         let caught: Caught = caught.at(0);
         quietly(|| self.handling = None);
-        let response = self.kept().finish_reply(&caught, reply);
+        let (kept, upgrading) = self.split();
+        let response = kept.finish_reply(&caught, reply, upgrading);
         quietly(|| drop(caught));
         self.give(response)
     }
@@ -155,6 +173,13 @@ impl CustomExchange {
         }
     }
 
+    fn split(&mut self) -> (&Kept, &mut Upgrading) {
+        match &self.kept {
+            Some(kept) => (kept, &mut self.upgrading),
+            None => panic!("{OVER}"),
+        }
+    }
+
     #[cold]
     fn look_at_attached<B: Body>(
         &mut self,
@@ -166,7 +191,9 @@ impl CustomExchange {
         };
         let kept = self.kept();
         let handler = kept.handler(&thrown);
-        if handler.is_some() || !kept.is_rendered(&response) {
+        let refuses_upgrade = self.upgrading.is_under_way()
+            && matches!(thrown.as_exception(), Some(Exception::WebSocket(_)));
+        if handler.is_some() || !kept.is_rendered(&response) || refuses_upgrade {
             let (head, body) = response.into_parts();
             quietly(|| drop(body));
             return Look::Answer(self.answer_by(handler, thrown, Some(head), cx));
@@ -190,22 +217,25 @@ impl CustomExchange {
         head: Option<Parts>,
         cx: &mut Context<'_>,
     ) -> Answered<B, Self> {
-        let kept = self.kept();
-        if handler.is_none() && kept.config.observers.is_empty() {
+        let (kept, upgrading) = self.split();
+        let is_told_of = !kept.config.observers.is_empty() || upgrading.is_under_way();
+        if handler.is_none() && !is_told_of {
             log::answering(&thrown, Some(&kept.request), kept.form);
-            let response = catch(|| kept.respond(thrown, head));
-            let response = response.unwrap_or_else(|payload| kept.not_answered(payload));
+            let response = match catch(|| kept.respond(thrown, head, upgrading)) {
+                Ok((response, _)) => response,
+                Err(payload) => kept.not_answered(payload),
+            };
             return self.give(response);
         }
         let caught = Caught::new(thrown, kept.request.clone());
         let response = match handler {
             None => {
-                let response = catch(|| kept.respond(caught.thrown().clone(), head));
+                let response = catch(|| kept.respond(caught.thrown().clone(), head, upgrading));
                 kept.finish(&caught, response)
             }
             Some((handler, depth)) => match catch(|| handler(&caught, depth)) {
-                Ok(Handled::Now(reply)) => kept.finish_reply(&caught, Ok(reply)),
-                Err(payload) => kept.finish_reply(&caught, Err(payload)),
+                Ok(Handled::Now(reply)) => kept.finish_reply(&caught, Ok(reply), upgrading),
+                Err(payload) => kept.finish_reply(&caught, Err(payload), upgrading),
                 Ok(Handled::Later(reply)) => {
                     self.handling = Some(Handling { caught, reply });
                     return self.poll(cx);
@@ -226,7 +256,7 @@ impl CustomExchange {
 
 impl Kept {
     /// The handler for `thrown`. It is looked for along the error's sources, which are other people's code.
-    fn handler(&self, thrown: &Thrown) -> Option<(Erased, usize)> {
+    pub(crate) fn handler(&self, thrown: &Thrown) -> Option<(Erased, usize)> {
         let mut found = None;
         quietly(|| {
             let handler = self.config.handlers.find(thrown);
@@ -237,10 +267,13 @@ impl Kept {
 
     /// The answer that no handler has made. It is provisional: an outer layer may still handle the
     /// exception, which is therefore attached.
-    fn respond(&self, thrown: Thrown, head: Option<Parts>) -> Response<AnswerBody> {
+    fn respond(&self, thrown: Thrown, head: Option<Parts>, upgrading: &mut Upgrading) -> Told {
         let provisional = is_inside_a_scope().then(|| thrown.clone());
         let how = thrown.how;
-        let mut exception = into_http(thrown.into_exception());
+        let mut exception = match self.to_render(thrown.into_exception(), upgrading) {
+            Continue(exception) => exception,
+            Break(closed) => return closed,
+        };
         if let (Form::Grpc(_), How::Adopted) = (self.form, how) {
             exception = grpc::no_such_method(exception);
         }
@@ -261,23 +294,48 @@ impl Kept {
             attach(&mut response, thrown);
         }
         discard(exception);
-        response
+        told(response)
     }
 
-    fn finish_reply(&self, caught: &Caught, reply: thread::Result<Reply>) -> Response<AnswerBody> {
-        let response = reply.and_then(|reply| catch(|| self.reply(reply)));
+    fn finish_reply(
+        &self,
+        caught: &Caught,
+        reply: thread::Result<Reply>,
+        upgrading: &mut Upgrading,
+    ) -> Response<AnswerBody> {
+        let response = reply.and_then(|reply| catch(|| self.reply(reply, upgrading)));
         self.finish(caught, response)
     }
 
     /// The response that a handler's reply is. It is final: nothing is attached.
-    fn reply(&self, reply: Reply) -> Response<AnswerBody> {
-        match reply.0 {
-            ReplyKind::Exception(exception) => self.reply_exception(into_http(Some(exception))),
+    fn reply(&self, reply: Reply, upgrading: &mut Upgrading) -> Told {
+        told(match reply.0 {
+            ReplyKind::Exception(exception) => match self.to_render(Some(exception), upgrading) {
+                Continue(exception) => self.reply_exception(exception),
+                Break(closed) => return closed,
+            },
             ReplyKind::Response(response) if self.is_foreign(&response) => {
                 self.reply_exception(grpc::as_exception(response))
             }
             ReplyKind::Response(response) if self.form == Form::Head => without_body(response),
             ReplyKind::Response(response) => response.map(AnswerBody::Replied),
+        })
+    }
+
+    /// The HTTP exception that goes out for `exception`, or, where that refuses a WebSocket, the answer to the
+    /// handshake.
+    fn to_render(
+        &self,
+        exception: Option<Exception>,
+        upgrading: &mut Upgrading,
+    ) -> ControlFlow<Told, HttpException> {
+        let Some(Exception::WebSocket(exception)) = exception else {
+            return Continue(into_http(exception));
+        };
+        let code = exception.code();
+        match upgrading.refuse(exception, self) {
+            Ok(response) => Break((response, Answer::Close(code))),
+            Err(refusal) => Continue(refusal),
         }
     }
 
@@ -296,13 +354,10 @@ impl Kept {
 
     /// Tells everybody of the answer. Where it could not be made it is a plain 500, and they hear of what
     /// kept it from being made too.
-    fn finish(
-        &self,
-        caught: &Caught,
-        response: thread::Result<Response<AnswerBody>>,
-    ) -> Response<AnswerBody> {
-        let response = response.unwrap_or_else(|payload| self.not_answered(payload));
-        self.tell(caught, Answer::by(&response));
+    fn finish(&self, caught: &Caught, response: thread::Result<Told>) -> Response<AnswerBody> {
+        let (response, answer) =
+            response.unwrap_or_else(|payload| told(self.not_answered(payload)));
+        self.tell(caught, answer);
         response
     }
 
@@ -316,7 +371,7 @@ impl Kept {
         response
     }
 
-    fn tell(&self, caught: &Caught, answer: Answer) {
+    pub(crate) fn tell(&self, caught: &Caught, answer: Answer) {
         log::told(caught.thrown(), Some(&self.request), answer);
         self.config.observers.tell(caught, answer);
     }
@@ -334,6 +389,11 @@ impl Kept {
             Form::Grpc(_) => grpc::is_status(response.headers()),
             Form::Full | Form::Head => self.config.renderer.is_none(),
         }
+    }
+
+    #[cfg(feature = "websocket")]
+    pub(crate) fn request(&self) -> &RequestHead {
+        &self.request
     }
 }
 
@@ -365,9 +425,15 @@ impl Sending for Kept {
         let exchange = CustomExchange {
             kept: Some(self.clone()),
             handling: None,
+            upgrading: Upgrading::none(),
         };
         trailers_of(exchange, thrown)
     }
+}
+
+fn told(response: Response<AnswerBody>) -> Told {
+    let answer = Answer::by(&response);
+    (response, answer)
 }
 
 /// Whether a response is a plain error response, as far as its head tells: an error status, and a body that

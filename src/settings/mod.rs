@@ -5,6 +5,7 @@
 
 mod custom;
 mod plain;
+mod upgrading;
 
 use std::{
     convert::Infallible,
@@ -19,6 +20,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 
 pub(crate) use custom::Config;
 pub use custom::Custom;
+#[cfg(feature = "websocket")]
+pub(crate) use custom::Kept;
 pub use plain::{Plain, PlainSending};
 
 use crate::{
@@ -36,7 +39,7 @@ pub trait Settings: Clone {
     type Exchange: Exchange;
 
     #[doc(hidden)]
-    fn exchange<B>(&self, request: &Request<B>) -> Self::Exchange;
+    fn exchange<B>(&self, request: &mut Request<B>) -> Self::Exchange;
 
     #[doc(hidden)]
     fn into_custom(self) -> Custom;

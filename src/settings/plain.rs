@@ -36,7 +36,7 @@ impl Settings for Plain {
     type Exchange = PlainExchange;
 
     #[inline]
-    fn exchange<B>(&self, request: &Request<B>) -> PlainExchange {
+    fn exchange<B>(&self, request: &mut Request<B>) -> PlainExchange {
         PlainExchange {
             form: Form::of(request),
         }

@@ -1,18 +1,7 @@
-//! An axum server on a thread of its own.
-
-use std::{
-    fs,
-    net::{Ipv4Addr, SocketAddr},
-    panic,
-    path::PathBuf,
-    sync::mpsc,
-    thread,
-    time::Duration,
-};
+//! What is asked of the server.
 
 use axum::{Router, response::IntoResponse, routing::get};
 use http::{StatusCode, header::CONTENT_TYPE};
-use tokio::{net::TcpListener, runtime};
 use tower::layer::util::Identity;
 use tower_exception::{ExceptionLayer, HttpException};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -63,7 +52,7 @@ fn panic_below(calls: u32) -> std::pin::Pin<Box<dyn Future<Output = u32> + Send>
     })
 }
 
-fn app() -> Router {
+pub fn app() -> Router {
     // What axum itself takes for a layer, any layer.
     let idle = Router::new()
         .route("/plain-idle", get(plain))
@@ -83,42 +72,4 @@ fn app() -> Router {
         .merge(idle)
         .merge(exceptions)
         .merge(panics)
-}
-
-pub struct Server {
-    pub address: SocketAddr,
-    /// Where Linux tells how long the server's thread has run.
-    schedstat: Option<PathBuf>,
-}
-
-/// Starts the server. It runs as long as the process.
-pub fn start() -> Server {
-    // A panic's message is not what is measured.
-    panic::set_hook(Box::new(|_| {}));
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build();
-        runtime.unwrap().block_on(async {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-            let address = listener.local_addr().unwrap();
-            let this_thread = fs::read_link("/proc/thread-self").ok();
-            let schedstat =
-                this_thread.map(|thread| PathBuf::from("/proc").join(thread).join("schedstat"));
-            sender.send(Server { address, schedstat }).unwrap();
-            let listener = axum::serve::ListenerExt::tap_io(listener, |io| {
-                io.set_nodelay(true).unwrap();
-            });
-            axum::serve(listener, app()).await.unwrap();
-        });
-    });
-    receiver.recv().unwrap()
-}
-
-impl Server {
-    /// For how long the server's thread has run, where that can be told.
-    pub fn cpu_time(&self) -> Option<Duration> {
-        let text = fs::read_to_string(self.schedstat.as_ref()?).ok()?;
-        let nanoseconds = text.split_whitespace().next()?.parse().ok()?;
-        Some(Duration::from_nanos(nanoseconds))
-    }
 }

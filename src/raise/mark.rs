@@ -1,0 +1,71 @@
+//! What is unwinding on this thread, for those that can only see that something is.
+//!
+//! A destructor cannot ask for the payload of the unwinding that it runs in. So `raise` leaves a copy of the
+//! exception behind, which the exception itself keeps alive, as the payload: once somebody has caught it, and has
+//! dropped it, taken it over or copied it, there is nothing left.
+
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use crate::Exception;
+
+thread_local! {
+    static UNWINDING: RefCell<Weak<Exception>> = const { RefCell::new(Weak::new()) };
+}
+
+/// How many there are that may ask. As long as there are none, nothing is copied.
+static ASKING: AtomicUsize = AtomicUsize::new(0);
+
+/// What keeps the copy alive. A clone of it does not.
+#[derive(Default)]
+pub(crate) struct Mark {
+    _alive: Option<Arc<Exception>>,
+}
+
+impl Mark {
+    pub(crate) fn of(exception: impl FnOnce() -> Exception) -> Self {
+        if ASKING.load(Relaxed) == 0 {
+            return Self::default();
+        }
+        let exception = Arc::new(exception());
+        // Fails where the thread is ending. Then nobody asks any more.
+        let _ =
+            UNWINDING.try_with(|unwinding| *unwinding.borrow_mut() = Arc::downgrade(&exception));
+        Self {
+            _alive: Some(exception),
+        }
+    }
+}
+
+impl Clone for Mark {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// Somebody who may ask, on whatever thread.
+pub(crate) struct Asking(());
+
+impl Asking {
+    pub(crate) fn begin() -> Self {
+        ASKING.fetch_add(1, Relaxed);
+        Self(())
+    }
+
+    /// The exception that was raised last on this thread, if nobody has caught it.
+    pub(crate) fn unwinding(&self) -> Option<Exception> {
+        let unwinding = UNWINDING.try_with(|unwinding| unwinding.borrow().upgrade());
+        Some(Exception::clone(&*unwinding.ok()??))
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        ASKING.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,165 @@
+//! How a connection is closed.
+
+use std::{future::poll_fn, task::Poll, thread};
+
+use http::StatusCode;
+use tokio::{
+    io::ReadBuf,
+    time::{Instant, timeout_at},
+};
+use tungstenite::protocol::frame::{self, Frame};
+
+use super::{connection::Connection, wire::Wire};
+use crate::{
+    Answer, Caught, CloseCode, Exception, HttpException, Place, WebSocketException,
+    handlers::{Handled, Reply, ReplyKind},
+    interrupt::{catch, catch_poll, quietly},
+    settings::Kept,
+    thrown::Thrown,
+};
+
+/// Why a connection is closed.
+pub enum Cause {
+    /// Something was caught: handlers and observers apply.
+    Thrown(Thrown),
+    /// The server said so, for reasons of its own.
+    Ordered(WebSocketException),
+    /// The application has let go of it.
+    Dropped,
+}
+
+/// Closes a connection, for whatever cause, and is done by `deadline`.
+pub async fn close(connection: &Connection, mut wire: Box<Wire>, cause: Cause, deadline: Instant) {
+    let kept = connection.kept();
+    let takes_close = wire.takes_close();
+    let exception = match cause {
+        Cause::Thrown(thrown) if takes_close => {
+            let answering = timeout_at(deadline, answer(kept, thrown));
+            Some(answering.await.unwrap_or_else(|_| internal_error()))
+        }
+        Cause::Thrown(thrown) => {
+            tell_cut_short(kept, thrown);
+            None
+        }
+        Cause::Ordered(exception) => Some(exception),
+        Cause::Dropped => match connection.settings().close_on_drop {
+            Some(code) => Some(WebSocketException::new(wire.code_of_peer().unwrap_or(code))),
+            None => return wire.cut(),
+        },
+    };
+    let frame = exception
+        .filter(|_| takes_close)
+        .map(|exception| close_frame(&exception));
+    // By the deadline the peer has had its time: what is left of it is cut off.
+    let _ = timeout_at(
+        deadline,
+        closing_handshake(&mut wire, frame.as_deref().unwrap_or_default()),
+    )
+    .await;
+    wire.cut();
+}
+
+/// Something was caught that no close frame can tell of.
+pub fn tell_cut_short(kept: &Kept, thrown: Thrown) {
+    let caught = Caught::new(thrown, kept.request().clone());
+    kept.tell(&caught, Answer::CutShort);
+    quietly(|| drop(caught));
+}
+
+/// Sends the close frame and waits for the peer's. What the peer sends meanwhile is read and let go: a
+/// connection that is closed with data unread is reset, and a reset may overtake the close frame.
+async fn closing_handshake(wire: &mut Wire, mut frame: &[u8]) -> Option<()> {
+    while !frame.is_empty() {
+        let written = poll_fn(|cx| wire.poll_write(cx, frame)).await.ok()?;
+        frame = frame.get(written..).filter(|_| written > 0)?;
+    }
+    poll_fn(|cx| wire.poll_flush(cx)).await.ok()?;
+    let mut buffer = vec![0; READ_AT_ONCE];
+    while wire.awaits_close() {
+        let mut buffer = ReadBuf::new(&mut buffer);
+        poll_fn(|cx| wire.poll_read(cx, &mut buffer)).await.ok()?;
+    }
+    poll_fn(|cx| wire.poll_shutdown(cx)).await.ok()
+}
+
+const READ_AT_ONCE: usize = 4096;
+
+/// The close frame that says what `exception` does.
+pub fn close_frame(exception: &WebSocketException) -> Vec<u8> {
+    let frame = Frame::close(Some(frame::CloseFrame {
+        code: exception.code().get().into(),
+        reason: exception.wire_reason().into(),
+    }));
+    let mut bytes = Vec::with_capacity(frame.len());
+    // A `Vec` takes whatever is written.
+    let _ = frame.format(&mut bytes);
+    bytes
+}
+
+/// What `thrown` is closed with: what its handler replies, or else what it stands for.
+async fn answer(kept: &Kept, thrown: Thrown) -> WebSocketException {
+    let handler = kept.handler(&thrown);
+    let caught = Caught::new(thrown, kept.request().clone());
+    let reply = match handler {
+        None => Ok(None),
+        Some((handler, depth)) => match catch(|| handler(&caught, depth)) {
+            Ok(Handled::Now(reply)) => Ok(Some(reply)),
+            Ok(Handled::Later(mut reply)) => {
+                let handled = poll_fn(|cx| match catch_poll(cx, |cx| reply.as_mut().poll(cx)) {
+                    Ok(poll) => poll.map(Ok),
+                    Err(payload) => Poll::Ready(Err(payload)),
+                });
+                let handled = handled.await;
+                quietly(|| drop(reply));
+                handled.map(Some)
+            }
+            Err(payload) => Err(payload),
+        },
+    };
+    let exception = made(&caught, reply).unwrap_or_else(|payload| {
+        let thrown = Thrown::from_payload(payload, Place::Answer);
+        let exception = internal_error();
+        let caught = Caught::new(thrown, kept.request().clone());
+        kept.tell(&caught, Answer::Close(exception.code()));
+        quietly(|| drop(caught));
+        exception
+    });
+    kept.tell(&caught, Answer::Close(exception.code()));
+    quietly(|| drop(caught));
+    exception
+}
+
+fn made(
+    caught: &Caught,
+    reply: thread::Result<Option<Reply>>,
+) -> thread::Result<WebSocketException> {
+    let reply = reply?;
+    catch(|| match reply.map(|reply| reply.0) {
+        None => of_exception(caught.thrown().clone().into_exception()),
+        Some(ReplyKind::Exception(exception)) => of_exception(Some(exception)),
+        Some(ReplyKind::Response(response)) => of_status(response.status(), String::new()),
+    })
+}
+
+fn of_exception(exception: Option<Exception>) -> WebSocketException {
+    match exception {
+        Some(Exception::WebSocket(exception)) => exception,
+        Some(Exception::Http(exception)) => of_http(&exception),
+        None => internal_error(),
+    }
+}
+
+fn of_http(exception: &HttpException) -> WebSocketException {
+    of_status(exception.status(), exception.shown_detail().to_string())
+}
+
+/// An HTTP status as a close code: 4000 and the status, as is the custom. The codes from 4000 on are for private
+/// use ([RFC 6455, section 7.4.2](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.2)).
+fn of_status(status: StatusCode, reason: String) -> WebSocketException {
+    let code = CloseCode::new(4000 + status.as_u16()).unwrap_or(CloseCode::INTERNAL_ERROR);
+    WebSocketException::new(code).with_reason(reason)
+}
+
+fn internal_error() -> WebSocketException {
+    WebSocketException::new(CloseCode::INTERNAL_ERROR)
+}

@@ -1,0 +1,240 @@
+use std::{
+    error::Error,
+    fmt, io, mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use hyper::upgrade::Upgraded;
+use tokio::{runtime::Handle, task::JoinHandle, time::Instant};
+
+use super::{
+    UpgradeSettings,
+    close::{self, Cause},
+    registry::Registration,
+    wire::Wire,
+};
+use crate::{chain::chain, interrupt::catch_or, settings::Kept, thrown::Thrown};
+
+/// One connection that becomes a WebSocket, or is one. The application has it through a
+/// [`Guard`](super::guard::Guard); whoever is to close it from elsewhere has it too.
+pub struct Connection {
+    kept: Kept,
+    settings: UpgradeSettings,
+    runtime: Handle,
+    state: Mutex<State>,
+}
+
+struct State {
+    stage: Stage,
+    /// Whether the application still has the guard.
+    guarded: bool,
+    /// How many `UpgradeHandle::catch` are at work. As long as any is, the application's letting go of the
+    /// guard says nothing: what it lets go of it for is yet to be heard.
+    catching: usize,
+    /// Who waits for the connection, to be told when it is taken away.
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    registration: Option<Registration>,
+}
+
+enum Stage {
+    /// The handshake is not over. The connection may be to be closed as soon as it is.
+    Opening(Option<Cause>),
+    Open(Box<Wire>),
+    /// It is being closed, or is closed.
+    Over,
+}
+
+impl Connection {
+    pub fn new(kept: Kept, settings: UpgradeSettings, runtime: Handle) -> Arc<Self> {
+        let state = State {
+            stage: Stage::Opening(None),
+            guarded: true,
+            catching: 0,
+            reader: None,
+            writer: None,
+            registration: None,
+        };
+        Arc::new(Self {
+            kept,
+            settings,
+            runtime,
+            state: Mutex::new(state),
+        })
+    }
+
+    pub fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    pub fn settings(&self) -> &UpgradeSettings {
+        &self.settings
+    }
+
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// The handshake is answered: from now on the connection counts as a live one.
+    pub fn register(self: &Arc<Self>) {
+        let (registration, ordered) = self.settings.registry.register(self);
+        self.state().registration = Some(registration);
+        if let Some(exception) = ordered {
+            self.close(Cause::Ordered(exception));
+        }
+    }
+
+    /// The handshake is over.
+    pub fn open(self: &Arc<Self>, io: Upgraded) {
+        let mut state = self.state();
+        if let Stage::Opening(cause) = &mut state.stage {
+            let cause = cause.take();
+            state.stage = Stage::Open(Box::new(Wire::new(io)));
+            drop(state);
+            if let Some(cause) = cause {
+                self.close(cause);
+            }
+        }
+    }
+
+    /// Closes the connection, for the first cause that comes. The application has it no longer.
+    pub fn close(self: &Arc<Self>, cause: Cause) -> Option<JoinHandle<()>> {
+        let mut state = self.state();
+        match mem::replace(&mut state.stage, Stage::Over) {
+            Stage::Opening(earlier) => {
+                state.stage = Stage::Opening(earlier.or(Some(cause)));
+                None
+            }
+            Stage::Open(wire) => {
+                let waiting = [state.reader.take(), state.writer.take()];
+                let registration = state.registration.take();
+                drop(state);
+                waiting.into_iter().flatten().for_each(Waker::wake);
+                let deadline = Instant::now() + self.settings.close_timeout;
+                let this = Arc::clone(self);
+                Some(self.runtime.spawn(async move {
+                    close::close(&this, wire, cause, deadline).await;
+                    drop(registration);
+                }))
+            }
+            Stage::Over => {
+                drop(state);
+                if let Cause::Thrown(thrown) = cause {
+                    self.thrown_too_late(thrown);
+                }
+                None
+            }
+        }
+    }
+
+    /// The application has let go of the guard.
+    pub fn unguarded(self: &Arc<Self>, cause: impl FnOnce() -> Cause) {
+        let mut state = self.state();
+        state.guarded = false;
+        if let Stage::Opening(_) = state.stage {
+            // The handshake failed, or was refused.
+            state.stage = Stage::Over;
+            let registration = state.registration.take();
+            drop(state);
+            drop(registration);
+        } else if state.catching == 0 {
+            drop(state);
+            self.close(cause());
+        }
+    }
+
+    /// A `catch` begins, or ends.
+    pub fn catching(self: &Arc<Self>) -> Catching {
+        self.state().catching += 1;
+        Catching(Arc::clone(self))
+    }
+
+    /// One poll of the connection by the application. `waits` is where its waker is kept.
+    pub fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        poll: impl FnOnce(&mut Wire, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let mut state = self.state();
+        let Stage::Open(wire) = &mut state.stage else {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                Closed,
+            )));
+        };
+        let poll = poll(wire, cx);
+        if poll.is_pending() {
+            let waiting = match direction {
+                Direction::Read => &mut state.reader,
+                Direction::Write => &mut state.writer,
+            };
+            match waiting {
+                Some(waker) => waker.clone_from(cx.waker()),
+                None => *waiting = Some(cx.waker().clone()),
+            }
+        }
+        poll
+    }
+
+    pub fn is_write_vectored(&self) -> bool {
+        match &self.state().stage {
+            Stage::Open(wire) => wire.is_write_vectored(),
+            Stage::Opening(_) | Stage::Over => false,
+        }
+    }
+
+    /// What is thrown because the connection was closed is no news.
+    #[cold]
+    fn thrown_too_late(&self, thrown: Thrown) {
+        let is_consequence = catch_or(false, || {
+            chain(thrown.as_error()).any(|error| error.is::<Closed>())
+        });
+        if !is_consequence {
+            close::tell_cut_short(&self.kept, thrown);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub enum Direction {
+    Read,
+    Write,
+}
+
+/// A `catch` that is at work.
+pub struct Catching(Arc<Connection>);
+
+impl Catching {
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.0
+    }
+}
+
+impl Drop for Catching {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.catching -= 1;
+        if state.catching == 0 && !state.guarded {
+            drop(state);
+            self.0.close(Cause::Dropped);
+        }
+    }
+}
+
+/// What the application is told that still has the guard when the connection was taken away.
+#[derive(Debug)]
+struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the WebSocket was closed by an exception")
+    }
+}
+
+impl Error for Closed {}

@@ -1,0 +1,184 @@
+//! A WebSocket's opening handshake: over HTTP/1.1 by `Upgrade`
+//! ([RFC 6455, section 4.2](https://www.rfc-editor.org/rfc/rfc6455#section-4.2)), over HTTP/2 by an extended
+//! `CONNECT` ([RFC 8441](https://www.rfc-editor.org/rfc/rfc8441)).
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{
+        CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+        SEC_WEBSOCKET_VERSION, UPGRADE,
+    },
+};
+use hyper::ext::Protocol;
+use tungstenite::handshake::derive_accept_key;
+
+use crate::HttpException;
+
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+const VERSION_13: HeaderValue = HeaderValue::from_static("13");
+
+/// What a client asks for, and what it has to be told for that.
+pub struct Handshake {
+    over: Over,
+    /// The first subprotocol that the client offers.
+    protocol: Option<HeaderValue>,
+}
+
+enum Over {
+    Http1 {
+        key: HeaderValue,
+    },
+    Http2,
+    /// Nothing can come of it.
+    Malformed(Malformed),
+}
+
+#[derive(Clone, Copy)]
+enum Malformed {
+    Method,
+    Connection,
+    Key,
+    Version { over: Version },
+}
+
+/// Whether a request asks for a WebSocket, in whatever form.
+#[inline]
+pub fn is_asked_for<B>(request: &Request<B>) -> bool {
+    match request.version() {
+        Version::HTTP_11 => has_token(request.headers(), &UPGRADE, "websocket"),
+        Version::HTTP_2 => {
+            request.method() == Method::CONNECT
+                && request
+                    .extensions()
+                    .get::<Protocol>()
+                    .is_some_and(|protocol| protocol.as_str() == "websocket")
+        }
+        _ => false,
+    }
+}
+
+impl Handshake {
+    /// The handshake of a request that [asks for one](is_asked_for).
+    pub fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            over: Over::of(request),
+            protocol: first_protocol(request.headers()),
+        }
+    }
+
+    /// Whether a response with this status ends the handshake well.
+    pub fn succeeds_with(&self, status: StatusCode) -> bool {
+        match self.over {
+            Over::Http2
+            | Over::Malformed(Malformed::Version {
+                over: Version::HTTP_2,
+            }) => status.is_success(),
+            Over::Http1 { .. } | Over::Malformed(_) => status == StatusCode::SWITCHING_PROTOCOLS,
+        }
+    }
+
+    /// The answer that makes it a WebSocket.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the handshake, for the client to be told.
+    pub fn accept<B: From<Bytes>>(&self) -> Result<Response<B>, HttpException> {
+        let mut response = Response::new(B::from(Bytes::new()));
+        match &self.over {
+            Over::Http1 { key } => {
+                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+                let accept = derive_accept_key(key.as_bytes());
+                let headers = response.headers_mut();
+                headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                headers.insert(UPGRADE, WEBSOCKET);
+                // Base64 is always a header's value.
+                if let Ok(accept) = HeaderValue::try_from(accept) {
+                    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+                }
+            }
+            Over::Http2 => {}
+            Over::Malformed(malformed) => return Err(malformed.exception()),
+        }
+        if let Some(protocol) = &self.protocol {
+            // Browsers fail a connection whose server takes up none of the subprotocols that they offer.
+            let headers = response.headers_mut();
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
+        }
+        Ok(response)
+    }
+}
+
+impl Over {
+    fn of<B>(request: &Request<B>) -> Self {
+        let (version, headers) = (request.version(), request.headers());
+        let over_http1 = version == Version::HTTP_11;
+        if over_http1 && request.method() != Method::GET {
+            return Self::Malformed(Malformed::Method);
+        }
+        if over_http1 && !has_token(headers, &CONNECTION, "upgrade") {
+            return Self::Malformed(Malformed::Connection);
+        }
+        if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION_13) {
+            return Self::Malformed(Malformed::Version { over: version });
+        }
+        if !over_http1 {
+            return Self::Http2;
+        }
+        match headers.get(SEC_WEBSOCKET_KEY) {
+            Some(key) if is_key(key.as_bytes()) => Self::Http1 { key: key.clone() },
+            _ => Self::Malformed(Malformed::Key),
+        }
+    }
+}
+
+impl Malformed {
+    fn exception(self) -> HttpException {
+        match self {
+            Self::Method => HttpException::bad_request("a WebSocket is opened by a GET"),
+            Self::Connection => {
+                HttpException::bad_request("the header `connection` does not say `upgrade`")
+            }
+            Self::Key => HttpException::bad_request(
+                "the header `sec-websocket-key` is not 16 bytes in base64",
+            ),
+            Self::Version { over } => {
+                let exception = match over {
+                    // There is no upgrade in HTTP/2 that could be required.
+                    Version::HTTP_2 => HttpException::new(StatusCode::BAD_REQUEST),
+                    _ => HttpException::new(StatusCode::UPGRADE_REQUIRED)
+                        .with_header(UPGRADE, WEBSOCKET),
+                };
+                exception
+                    .with_detail("the version of WebSocket that is spoken here is 13")
+                    .with_header(SEC_WEBSOCKET_VERSION, VERSION_13)
+            }
+        }
+    }
+}
+
+/// Whether this is 16 bytes in base64: 22 characters, and two of padding.
+fn is_key(key: &[u8]) -> bool {
+    let (characters, padding) = key.split_at(key.len().min(22));
+    let in_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    characters.len() == 22 && characters.iter().all(in_base64) && padding == b"=="
+}
+
+fn first_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
+    let first = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).next()?;
+    HeaderValue::from_bytes(first).ok()
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|other| other.eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// The elements of a header that is a list (RFC 9110, section 5.6.1).
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|token| !token.is_empty())
+}
