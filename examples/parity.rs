@@ -2,7 +2,7 @@
 //! answers to them, and `tests/parity.rs` replays it.
 //!
 //! ```text
-//! cargo run --example parity --features axum -- hyper 8001 8002
+//! cargo run --example parity --features axum,websocket -- hyper 8001 8002
 //! curl -i '127.0.0.1:8001/raise?via=raised' -d '{"status_code":404,"detail":"Item not found"}'
 //! ```
 

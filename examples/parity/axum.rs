@@ -1,20 +1,23 @@
 //! An axum `Router` with the layer on the outside.
 
-use std::panic::panic_any;
+use std::convert::Infallible;
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{FromRequestParts, Request},
+    extract::{FromRequestParts, Request, WebSocketUpgrade, ws::Message},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get, get_service, post},
+    routing::{any, any_service, get, get_service, post},
 };
 use http::{Uri, request::Parts};
 use serde_json::{Value, json};
-use tower::{BoxError, service_fn};
-use tower_exception::{Custom, ExceptionLayer, HttpException};
+use tower::{BoxError, Service, ServiceBuilder};
+use tower_exception::{Custom, Exception, ExceptionLayer, HttpException, UpgradeHandle};
 
-use super::shared::{User, Via, authenticate, base, derived, secret, wanted};
+use super::{
+    shared::{User, Via, authenticate, base, derived, secret, wanted},
+    websocket::{Session, denial, refusal},
+};
 
 pub fn app(layer: ExceptionLayer<Custom>) -> Router {
     routes().layer(layer)
@@ -23,30 +26,43 @@ pub fn app(layer: ExceptionLayer<Custom>) -> Router {
 fn routes() -> Router {
     Router::new()
         .route("/raise", post(raise))
-        .route("/error", failing(|| secret().into()))
-        .route("/base", failing(|| base().into()))
-        .route("/derived", failing(|| derived().into()))
+        .route("/error", get_service(failing(|| secret().into())))
+        .route("/base", get_service(failing(|| base().into())))
+        .route("/derived", get_service(failing(|| derived().into())))
         .route("/only-get", get(only_get))
         .route("/dependency", get(dependency))
+        .route("/ws/before", any(ws_before))
+        .route("/ws/after", any(ws_after))
+        .route("/ws/http-before", any(ws_http_before))
+        .route("/ws/error-before", any_service(failing(|| secret().into())))
+        .route("/ws/error-after", any(ws_error_after))
+        .route("/ws/return", any(ws_return))
 }
 
-async fn raise(uri: Uri, body: Bytes) -> Result<Response, HttpException> {
-    let exception = wanted(&body);
-    match Via::of(&uri)? {
-        Via::Returned => Err(exception),
-        Via::Attached => Ok(exception.into_response()),
-        Via::Raised => exception.raise(),
-        Via::Panicked => panic_any(exception),
-        Via::RaisedAsync => exception.raise_async().await,
+async fn raise(uri: Uri, body: Bytes) -> Result<Response, Exception> {
+    throw(Via::of(&uri)?, wanted(&body)).await
+}
+
+async fn throw(via: Via, exception: impl Into<Exception>) -> Result<Response, Exception> {
+    match via {
+        Via::Attached => Ok(exception.into().into_response()),
+        via => Err(via.throw(exception).await),
     }
 }
 
 /// A service that fails. A `Router` takes only what never does, so a service that may fail has a layer
 /// of its own, as it would with axum's `HandleErrorLayer`. What that one answers is provisional: it is the outer
 /// layer's handlers that have the last word.
-fn failing(error: fn() -> BoxError) -> MethodRouter {
-    let service = service_fn(move |_: Request| async move { Err::<Response, _>(error()) });
-    get_service(service).layer(ExceptionLayer::new())
+fn failing(
+    error: fn() -> BoxError,
+) -> impl Service<Request, Response = impl IntoResponse, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static {
+    ServiceBuilder::new()
+        .layer(ExceptionLayer::new())
+        .service_fn(move |_: Request| async move { Err::<Response, _>(error()) })
 }
 
 async fn only_get() -> Json<Value> {
@@ -63,4 +79,64 @@ impl<S: Sync> FromRequestParts<S> for User {
     async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, HttpException> {
         authenticate()
     }
+}
+
+// The handle is asked for first: what it answers to a request for anything but a WebSocket is not axum's business.
+
+async fn ws_before(_: UpgradeHandle, _: WebSocketUpgrade, uri: Uri) -> Result<Response, Exception> {
+    throw(Via::of(&uri)?, refusal(&uri)?).await
+}
+
+async fn ws_http_before(
+    _: UpgradeHandle,
+    _: WebSocketUpgrade,
+    uri: Uri,
+) -> Result<Response, Exception> {
+    throw(Via::of(&uri)?, denial(&uri)).await
+}
+
+async fn ws_after(
+    exceptions: UpgradeHandle,
+    upgrade: WebSocketUpgrade,
+    uri: Uri,
+) -> Result<Response, HttpException> {
+    Ok(play(
+        Session::of(&uri)?,
+        Via::of(&uri)?,
+        upgrade,
+        exceptions,
+    ))
+}
+
+async fn ws_error_after(
+    exceptions: UpgradeHandle,
+    upgrade: WebSocketUpgrade,
+    uri: Uri,
+) -> Result<Response, HttpException> {
+    Ok(play(
+        Session::failing(),
+        Via::of(&uri)?,
+        upgrade,
+        exceptions,
+    ))
+}
+
+fn play(
+    session: Session,
+    via: Via,
+    upgrade: WebSocketUpgrade,
+    exceptions: UpgradeHandle,
+) -> Response {
+    match via {
+        Via::Raised => upgrade.on_upgrade(|socket| session.play_alone(socket, is_text)),
+        via => upgrade.on_upgrade(exceptions.catch(|socket| session.play(via, socket, is_text))),
+    }
+}
+
+fn is_text(message: &Message) -> bool {
+    matches!(message, Message::Text(_))
+}
+
+async fn ws_return(_: UpgradeHandle, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(async |_| ())
 }

@@ -1,6 +1,6 @@
 //! Plain hyper: a `service_fn` that routes by hand, under the layer.
 
-use std::{convert::Infallible, panic::panic_any};
+use std::convert::Infallible;
 
 use bytes::Bytes;
 use http::{
@@ -10,10 +10,15 @@ use http::{
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use tokio_tungstenite::tungstenite::Message;
 use tower::{BoxError, Service, ServiceBuilder};
-use tower_exception::{Custom, ExceptionLayer};
+use tower_exception::{Custom, Exception, ExceptionLayer, UpgradeHandle};
 
-use super::shared::{Via, authenticate, base, derived, secret, wanted};
+use super::{
+    handshake::{accept, handle},
+    shared::{Via, authenticate, base, derived, secret, wanted},
+    websocket::{Session, denial, refusal},
+};
 
 type Body = Full<Bytes>;
 
@@ -59,6 +64,12 @@ async fn route(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
         "/derived" => Err(derived().into()),
         "/only-get" => Ok(only_get()),
         "/dependency" => match authenticate()? {},
+        "/ws/before" => ws_before(request).await,
+        "/ws/after" => ws_after(request),
+        "/ws/http-before" => ws_http_before(request).await,
+        "/ws/error-before" => Err(secret().into()),
+        "/ws/error-after" => ws_error_after(request),
+        "/ws/return" => ws_return(request),
         _ => Ok(plain(StatusCode::NOT_FOUND)),
     }
 }
@@ -82,13 +93,14 @@ async fn raise(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
     let body = Limited::new(request.into_body(), MOST_BYTES)
         .collect()
         .await?;
-    let exception = wanted(&body.to_bytes());
-    match via {
-        Via::Returned => Err(exception.into()),
-        Via::Attached => Ok(exception.into()),
-        Via::Raised => exception.raise(),
-        Via::Panicked => panic_any(exception),
-        Via::RaisedAsync => exception.raise_async().await,
+    throw(via, wanted(&body.to_bytes())).await
+}
+
+async fn throw(via: Via, exception: impl Into<Exception>) -> Result<Response<Body>, BoxError> {
+    match (via, exception.into()) {
+        (Via::Attached, Exception::Http(exception)) => Ok(exception.into()),
+        (Via::Attached, Exception::WebSocket(exception)) => Ok(exception.into()),
+        (via, exception) => Err(via.throw(exception).await.into()),
     }
 }
 
@@ -97,4 +109,46 @@ fn only_get() -> Response<Body> {
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     response
+}
+
+async fn ws_before(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
+    handle(&request)?;
+    throw(Via::of(request.uri())?, refusal(request.uri())?).await
+}
+
+async fn ws_http_before(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
+    handle(&request)?;
+    throw(Via::of(request.uri())?, denial(request.uri())).await
+}
+
+fn ws_after(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
+    let exceptions = handle(&request)?;
+    play(Session::of(request.uri())?, request, exceptions)
+}
+
+fn ws_error_after(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
+    let exceptions = handle(&request)?;
+    play(Session::failing(), request, exceptions)
+}
+
+fn play(
+    session: Session,
+    request: Request<Incoming>,
+    exceptions: UpgradeHandle,
+) -> Result<Response<Body>, BoxError> {
+    let response = match Via::of(request.uri())? {
+        Via::Raised => accept(request, |socket| {
+            session.play_alone(socket, Message::is_text)
+        }),
+        via => accept(
+            request,
+            exceptions.catch(|socket| session.play(via, socket, Message::is_text)),
+        ),
+    };
+    Ok(response?)
+}
+
+fn ws_return(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
+    handle(&request)?;
+    Ok(accept(request, async |_| ())?)
 }

@@ -5,7 +5,9 @@ use http::{Response, StatusCode, header::CONTENT_TYPE, header::HeaderValue};
 use http_body_util::Full;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tower_exception::{Caught, Custom, ExceptionLayer, HttpException};
+use tower_exception::{
+    Caught, CloseCode, Custom, ExceptionLayer, HttpException, WebSocketException,
+};
 
 use super::shared::Base;
 
@@ -13,7 +15,9 @@ type Reply = Response<Full<Bytes>>;
 
 /// Unknown routes and wrong methods are exceptions to FastAPI, so plain error responses are adopted.
 pub fn without_handlers() -> ExceptionLayer<Custom> {
-    ExceptionLayer::new().adopt_error_responses()
+    ExceptionLayer::new()
+        .adopt_error_responses()
+        .with_upgrades()
 }
 
 pub fn with_handlers() -> ExceptionLayer<Custom> {
@@ -22,6 +26,7 @@ pub fn with_handlers() -> ExceptionLayer<Custom> {
         .on(oops)
         .on_status(StatusCode::NOT_FOUND, nothing_there)
         .on(any_other_exception)
+        .on(mapped)
         .on_any(|_: Caught| error(StatusCode::INTERNAL_SERVER_ERROR, "it broke"))
 }
 
@@ -55,6 +60,12 @@ fn any_other_exception(exception: Caught<HttpException>) -> Reply {
     let mut reply = error(exception.status(), exception.shown_detail());
     reply.headers_mut().extend(exception.headers().clone());
     reply
+}
+
+fn mapped(exception: Caught<WebSocketException>) -> WebSocketException {
+    // 3000 more than 2000 is beyond the last close code.
+    let code = CloseCode::new(3000 + exception.code().get()).unwrap_or(CloseCode::INTERNAL_ERROR);
+    WebSocketException::new(code).with_reason(format!("mapped: {}", exception.reason()))
 }
 
 fn error(status: StatusCode, message: impl Serialize) -> Reply {

@@ -34,10 +34,11 @@ where
         let _ = stream.set_nodelay(true);
         let app = TowerToHyperService::new(app.clone());
         tokio::spawn(async move {
-            let served = Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(stream), app)
-                .await;
-            if let Err(error) = served {
+            let mut builder = Builder::new(TokioExecutor::new());
+            // WebSockets over HTTP/2.
+            builder.http2().enable_connect_protocol();
+            let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), app);
+            if let Err(error) = served.await {
                 eprintln!("connection: {error}");
             }
         });

@@ -1,17 +1,20 @@
 //! What is the same in every stack.
 
-use std::{collections::BTreeMap, error::Error, fmt, io, str::FromStr};
+use std::{collections::BTreeMap, error::Error, fmt, io, panic::panic_any};
 
 use http::{
     StatusCode, Uri,
     header::{HeaderValue, WWW_AUTHENTICATE},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use tower_exception::HttpException;
+use tower_exception::{Exception, HttpException};
 
-/// How `POST /raise` hands its exception over: its query's `via`.
+/// How a route throws its exception: its query's `via`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Via {
+    #[default]
     Returned,
     Attached,
     Raised,
@@ -21,29 +24,32 @@ pub enum Via {
 
 impl Via {
     pub fn of(uri: &Uri) -> Result<Self, HttpException> {
-        uri.query()
-            .unwrap_or_default()
-            .split('&')
-            .find_map(|pair| pair.strip_prefix("via="))
-            .map_or(Ok(Self::Returned), str::parse)
+        #[derive(Deserialize)]
+        struct Query {
+            #[serde(default)]
+            via: Via,
+        }
+        query(uri).map(|query: Query| query.via)
+    }
+
+    /// Throws `exception`, or gives it back to be returned. To attach it is for whoever makes the response.
+    pub async fn throw(self, exception: impl Into<Exception>) -> Exception {
+        match (self, exception.into()) {
+            (Self::Returned | Self::Attached, exception) => exception,
+            (Self::Raised, Exception::Http(exception)) => exception.raise(),
+            (Self::Raised, Exception::WebSocket(exception)) => exception.raise(),
+            (Self::Panicked, Exception::Http(exception)) => panic_any(exception),
+            (Self::Panicked, Exception::WebSocket(exception)) => panic_any(exception),
+            (Self::RaisedAsync, Exception::Http(exception)) => exception.raise_async().await,
+            (Self::RaisedAsync, Exception::WebSocket(exception)) => exception.raise_async().await,
+        }
     }
 }
 
-impl FromStr for Via {
-    type Err = HttpException;
-
-    fn from_str(name: &str) -> Result<Self, HttpException> {
-        match name {
-            "returned" => Ok(Self::Returned),
-            "attached" => Ok(Self::Attached),
-            "raised" => Ok(Self::Raised),
-            "panicked" => Ok(Self::Panicked),
-            "raised_async" => Ok(Self::RaisedAsync),
-            _ => Err(HttpException::unprocessable_entity(format!(
-                "via: `{name}` is none of returned, attached, raised, panicked, raised_async"
-            ))),
-        }
-    }
+/// What a query says.
+pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, HttpException> {
+    serde_urlencoded::from_str(uri.query().unwrap_or_default())
+        .map_err(|error| unprocessable("query", error))
 }
 
 /// The body of `POST /raise`.
@@ -84,7 +90,7 @@ fn latin_1(name: &str, text: &str) -> Result<Vec<u8>, HttpException> {
         .map_err(|error| unprocessable(&format!("headers: {name}: not Latin-1"), error))
 }
 
-fn unprocessable(place: &str, error: impl Error + Send + Sync + 'static) -> HttpException {
+pub fn unprocessable(place: &str, error: impl Error + Send + Sync + 'static) -> HttpException {
     HttpException::unprocessable_entity(format!("{place}: {error}")).with_source(error)
 }
 

@@ -1,10 +1,12 @@
 //! The stacks that the apps are built in: a client cannot tell which it talks to.
 
 mod axum;
+mod handshake;
 mod hyper;
 mod layers;
 mod server;
 mod shared;
+mod websocket;
 
 use std::{convert::Infallible, str::FromStr};
 

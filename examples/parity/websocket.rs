@@ -1,0 +1,133 @@
+//! What becomes of a WebSocket, which is the same in every stack.
+
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use http::{
+    StatusCode, Uri,
+    header::{HeaderName, HeaderValue},
+};
+use serde::Deserialize;
+use tower::BoxError;
+use tower_exception::{CloseCode, HttpException, InvalidCloseCode, WebSocketException};
+
+use super::shared::{Via, query, secret, unprocessable};
+
+/// The query of `/ws/before` and of `/ws/after`.
+#[derive(Deserialize)]
+struct Wanted {
+    code: u16,
+    #[serde(default)]
+    reason: String,
+    /// How many texts are echoed first.
+    #[serde(default)]
+    echo: usize,
+}
+
+/// The exception of `/ws/before`. An axum handler cannot return an error that is none, so that a code that cannot
+/// be sent is a panic, as `unwrap` has it.
+pub fn refusal(uri: &Uri) -> Result<WebSocketException, HttpException> {
+    let exception = query::<Wanted>(uri)?.exception();
+    Ok(exception.unwrap_or_else(|error| panic!("{error}")))
+}
+
+impl Wanted {
+    fn exception(self) -> Result<WebSocketException, InvalidCloseCode> {
+        Ok(WebSocketException::new(CloseCode::new(self.code)?).with_reason(self.reason))
+    }
+}
+
+/// The exception of `/ws/http-before`, or the one that says what is wrong with its query.
+pub fn denial(uri: &Uri) -> HttpException {
+    #[derive(Deserialize)]
+    struct Wanted {
+        status: u16,
+        detail: Option<String>,
+    }
+    let build = || {
+        let wanted: Wanted = query(uri)?;
+        let status =
+            StatusCode::from_u16(wanted.status).map_err(|error| unprocessable("status", error))?;
+        let exception = HttpException::new(status).with_header(
+            HeaderName::from_static("x-denied"),
+            HeaderValue::from_static("yes"),
+        );
+        Ok(match wanted.detail {
+            Some(detail) => exception.with_detail(detail),
+            None => exception,
+        })
+    };
+    build().unwrap_or_else(|problem: HttpException| problem)
+}
+
+/// Some echoes, and how it ends.
+pub struct Session {
+    echo: usize,
+    end: Result<WebSocketException, BoxError>,
+}
+
+impl Session {
+    /// That of `/ws/after`.
+    pub fn of(uri: &Uri) -> Result<Self, HttpException> {
+        let wanted: Wanted = query(uri)?;
+        Ok(Self {
+            echo: wanted.echo,
+            end: wanted.exception().map_err(BoxError::from),
+        })
+    }
+
+    /// That of `/ws/error-after`.
+    pub fn failing() -> Self {
+        Self {
+            echo: 0,
+            end: Err(secret().into()),
+        }
+    }
+
+    /// Plays it where the layer's handle catches what is thrown.
+    pub async fn play<S, M, E>(
+        self,
+        via: Via,
+        mut socket: S,
+        is_text: fn(&M) -> bool,
+    ) -> Result<(), BoxError>
+    where
+        S: Stream<Item = Result<M, E>> + Sink<M, Error = E> + Unpin,
+        E: Into<BoxError>,
+    {
+        echo(&mut socket, self.echo, is_text)
+            .await
+            .map_err(E::into)?;
+        // There is no response left to attach it to.
+        Err(via.throw(self.end?).await.into())
+    }
+
+    /// Plays it in a task of which the layer knows nothing but its socket.
+    pub async fn play_alone<S, M, E>(self, mut socket: S, is_text: fn(&M) -> bool)
+    where
+        S: Stream<Item = Result<M, E>> + Sink<M, Error = E> + Unpin,
+    {
+        // Where the socket fails there is nobody to be told anything.
+        if echo(&mut socket, self.echo, is_text).await.is_ok() {
+            match self.end {
+                Ok(exception) => exception.raise(),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+/// Echoes that many texts, or as many as there are.
+async fn echo<S, M, E>(socket: &mut S, texts: usize, is_text: fn(&M) -> bool) -> Result<(), E>
+where
+    S: Stream<Item = Result<M, E>> + Sink<M, Error = E> + Unpin,
+{
+    let mut left = texts;
+    while left > 0 {
+        match socket.next().await.transpose()? {
+            Some(message) if is_text(&message) => socket.send(message).await?,
+            Some(_) => continue,
+            None => break,
+        }
+        left -= 1;
+    }
+    Ok(())
+}
