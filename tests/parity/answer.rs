@@ -2,9 +2,13 @@
 
 use std::fmt;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::client::BoxError;
 
 /// Headers that are the server's business.
 const NOT_COMPARED: [&str; 3] = ["connection", "date", "server"];
@@ -33,6 +37,14 @@ impl Answer {
             headers,
             body,
         }
+    }
+
+    /// Reads a response to its end.
+    pub async fn of(response: Response<Incoming>) -> Result<Self, BoxError> {
+        let (head, body) = response.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let body = String::from_utf8(body.into())?;
+        Ok(Self::new(head.status.as_u16(), &head.headers, body))
     }
 
     /// Whether this is what was expected of a request with this method.

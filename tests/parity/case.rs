@@ -1,20 +1,21 @@
-//! The recorded cases, of which those of WebSockets have another form.
+//! The recorded cases: of HTTP, and of WebSockets, which have another form.
 
 use std::collections::BTreeMap;
 
 use http::Method;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use crate::answer::Answer;
+use crate::{answer::Answer, websocket::Outcome};
 
+/// What is asked, and what is answered.
 #[derive(Deserialize)]
-pub struct Case {
+pub struct Case<R, A> {
     pub name: String,
-    pub request: Request,
-    fastapi: Answer,
+    pub request: R,
+    fastapi: A,
     /// What is answered here instead, on purpose.
-    ours: Option<Answer>,
+    ours: Option<A>,
 }
 
 #[derive(Deserialize)]
@@ -27,8 +28,16 @@ pub struct Request {
     pub json: Option<Box<RawValue>>,
 }
 
-impl Case {
-    pub fn expected(&self) -> &Answer {
+/// A WebSocket, and the texts that are sent over it.
+#[derive(Deserialize)]
+pub struct Conversation {
+    pub path: String,
+    #[serde(default)]
+    pub send: Vec<String>,
+}
+
+impl<R, A> Case<R, A> {
+    pub fn expected(&self) -> &A {
         self.ours.as_ref().unwrap_or(&self.fastapi)
     }
 }
@@ -39,8 +48,17 @@ impl Request {
     }
 }
 
-/// The cases of one of the two apps, by its name in the file.
-pub fn http_cases_of(app: &str) -> Vec<Case> {
+/// The HTTP cases of one of the two apps, by its name in the file.
+pub fn http_cases_of(app: &str) -> Vec<Case<Request, Answer>> {
+    cases_of("http", app)
+}
+
+/// The WebSocket cases of one of the two apps.
+pub fn websocket_cases_of(app: &str) -> Vec<Case<Conversation, Outcome>> {
+    cases_of("websocket", app)
+}
+
+fn cases_of<R: DeserializeOwned, A: DeserializeOwned>(kind: &str, app: &str) -> Vec<Case<R, A>> {
     #[derive(Deserialize)]
     struct Label<'a> {
         kind: &'a str,
@@ -52,7 +70,7 @@ pub fn http_cases_of(app: &str) -> Vec<Case> {
         .map(RawValue::get)
         .filter(|case| {
             let label: Label = serde_json::from_str(case).unwrap();
-            label.kind == "http" && label.app == app
+            label.kind == kind && label.app == app
         })
         .map(|case| serde_json::from_str(case).unwrap())
         .collect()

@@ -7,7 +7,7 @@ use http::{
     Method, Request, Response,
     header::{CONTENT_TYPE, HOST},
 };
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::{
     body::Incoming,
     client::conn::{http1, http2},
@@ -17,11 +17,11 @@ use tokio::{net::TcpStream, time::timeout};
 
 use crate::answer::Answer;
 
-type BoxError = Box<dyn Error + Send + Sync>;
+pub type BoxError = Box<dyn Error + Send + Sync>;
 type Body = Full<Bytes>;
 
 /// An answer that takes longer will not come.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, Debug)]
 pub enum Protocol {
@@ -72,12 +72,19 @@ impl Client {
     ) -> Result<Answer, BoxError> {
         let request = self.request(method, path, headers, json)?;
         timeout(PATIENCE, async {
-            let (head, body) = self.connection.send(request).await?.into_parts();
-            let body = body.collect().await?.to_bytes();
-            let body = String::from_utf8(body.into())?;
-            Ok(Answer::new(head.status.as_u16(), &head.headers, body))
+            let response = self.connection.send(request).await?;
+            Answer::of(response).await
         })
         .await?
+    }
+
+    /// Asks for a WebSocket by an extended `CONNECT`, which is HTTP/2's way.
+    pub async fn connect_websocket(&mut self, path: &str) -> Result<Response<Incoming>, BoxError> {
+        let headers = BTreeMap::from([("sec-websocket-version".to_owned(), "13".to_owned())]);
+        let mut request = self.request(Method::CONNECT, path, &headers, None)?;
+        let websocket = hyper::ext::Protocol::from_static("websocket");
+        request.extensions_mut().insert(websocket);
+        Ok(self.connection.send(request).await?)
     }
 
     fn request(
