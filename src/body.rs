@@ -14,7 +14,7 @@ use crate::{
     BoxError, Place,
     adopt::Replay,
     grpc::{Carrier, Ending, Sent, WebBody},
-    interrupt::{catch_or, catch_poll, quietly},
+    interrupt::{catch_or, catch_poll_keeping, quietly, take_beside},
     settings::{AnswerBody, PlainSending, Sending},
     thrown::Thrown,
 };
@@ -163,7 +163,8 @@ where
             Poll::Ready(Some(Ok(Frame::data(mem::take(bytes)))))
         }
         KindProjection::Other { other, .. } => {
-            match catch_poll(cx, |cx| Pin::new(&mut **other).poll_frame(cx)) {
+            let poll = |cx: &mut Context<'_>| Pin::new(&mut **other).poll_frame(cx);
+            match catch_poll_keeping(cx, poll, keep_frame) {
                 Ok(Poll::Ready(Some(Err(error)))) => fail(kind, Failure::Error(error), cx),
                 Ok(poll) => poll,
                 Err(payload) => fail(kind, Failure::Payload(payload), cx),
@@ -182,6 +183,15 @@ where
 enum Failure {
     Error(BoxError),
     Payload(Payload),
+}
+
+/// A body may give a frame beside raising without unwinding: what it had gathered before. That still goes out.
+#[cold]
+fn keep_frame<E>(poll: Poll<Option<Result<Frame<Bytes>, E>>>) -> Option<Payload> {
+    match poll {
+        Poll::Ready(Some(Ok(frame))) => Some(Box::new(frame)),
+        Poll::Ready(_) | Poll::Pending => None,
+    }
 }
 
 /// Ends a body that has failed: with a status where the client takes one behind what it has got, and else with
@@ -205,30 +215,26 @@ where
         Some(Carrier::Trailers) => true,
         Some(Carrier::Frame | Carrier::Base64Frame) => sent.is_some_and(|sent| sent.may_end()),
     };
-    let left = match (takes_status, failure) {
-        (false, Failure::Error(error)) => {
+    let (thrown, last) = match failure {
+        Failure::Error(error) if !takes_status => {
             return Poll::Ready(Some(Err(sending.failed(error))));
         }
-        (false, Failure::Payload(payload)) => {
-            Err(sending.cut_short(Thrown::from_payload(payload, Place::Body)))
-        }
-        (true, failure) => {
-            let thrown = match failure {
-                Failure::Error(error) => Thrown::from_error(error, Place::Body),
-                Failure::Payload(payload) => Thrown::from_payload(payload, Place::Body),
-            };
-            Ok(Box::new(Ending::new(sending.trailers(thrown), sent)))
+        Failure::Error(error) => (Thrown::from_error(error, Place::Body), None),
+        Failure::Payload(mut payload) => {
+            let last = take_beside::<Frame<Bytes>>(&mut *payload);
+            (Thrown::from_payload(payload, Place::Body), last)
         }
     };
-    match left {
-        Ok(ending) => {
-            quietly(|| kind.set(Kind::Ending { ending }));
-            poll_answer(kind, cx)
-        }
-        Err(error) => {
-            end(kind);
-            Poll::Ready(Some(Err(error)))
-        }
+    if !takes_status {
+        let error = sending.cut_short(thrown);
+        end(kind);
+        return Poll::Ready(Some(Err(error)));
+    }
+    let ending = Box::new(Ending::new(sending.trailers(thrown), sent));
+    quietly(|| kind.set(Kind::Ending { ending }));
+    match last {
+        Some(frame) => Poll::Ready(Some(Ok(frame))),
+        None => poll_answer(kind, cx),
     }
 }
 
@@ -258,7 +264,7 @@ where
         let KindProjection::Inner { body, .. } = kind.as_mut().project() else {
             return poll_answer(kind, cx);
         };
-        match catch_poll(cx, |cx| body.poll_frame(cx)) {
+        match catch_poll_keeping(cx, |cx| body.poll_frame(cx), keep_frame) {
             Ok(Poll::Ready(Some(Err(error)))) => fail(kind, Failure::Error(error.into()), cx),
             Ok(poll) => poll.map_err(Into::into),
             Err(payload) => fail(kind, Failure::Payload(payload), cx),

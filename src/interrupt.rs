@@ -28,8 +28,8 @@ pub(crate) fn exception_in(payload: Box<dyn Any + Send>) -> thread::Result<(Exce
         Ok(exception) => return Ok((*exception, How::Raised)),
         Err(payload) => payload,
     };
-    let Raised(exception) = *payload.downcast::<Raised>()?;
-    Ok((exception, How::RaisedAsync))
+    let raised = payload.downcast::<Raised>()?;
+    Ok((raised.exception, How::RaisedAsync))
 }
 
 /// It unwinds no longer.
@@ -47,7 +47,17 @@ fn caught(exception: Exception) -> Exception {
 }
 
 /// The payload that stands for what was raised without unwinding.
-struct Raised(Exception);
+struct Raised {
+    exception: Exception,
+    beside: Option<Box<dyn Any + Send>>,
+}
+
+/// Takes what a poll gave [beside](catch_poll_keeping) raising `payload`.
+pub(crate) fn take_beside<T: 'static>(payload: &mut (dyn Any + Send)) -> Option<T> {
+    let raised = payload.downcast_mut::<Raised>()?;
+    let beside = raised.beside.take()?.downcast().ok()?;
+    Some(*beside)
+}
 
 /// Runs `code`, and catches what it raises.
 ///
@@ -63,21 +73,38 @@ pub(crate) fn catch_poll<T>(
     cx: &mut Context<'_>,
     poll: impl FnOnce(&mut Context<'_>) -> T,
 ) -> thread::Result<T> {
+    catch_poll_keeping(cx, poll, |_| None)
+}
+
+/// The same, and keeps something of what a poll came to that raised without unwinding.
+#[inline]
+pub(crate) fn catch_poll_keeping<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> T,
+    keep: impl FnOnce(T) -> Option<Box<dyn Any + Send>>,
+) -> thread::Result<T> {
     let scope = Scope::open(cx);
     let result = catch_unwind(AssertUnwindSafe(|| poll(cx)));
     if scope.close() {
-        return Err(raised(result));
+        return Err(raised(result, keep));
     }
     result
 }
 
 /// What was raised without unwinding, as a payload. It wins over whatever else the poll came to.
 #[cold]
-fn raised<T>(result: thread::Result<T>) -> Box<dyn Any + Send> {
+fn raised<T>(
+    result: thread::Result<T>,
+    keep: impl FnOnce(T) -> Option<Box<dyn Any + Send>>,
+) -> Box<dyn Any + Send> {
     let exception = slot::take();
-    quietly(|| drop(result));
+    let mut beside = None;
+    quietly(|| match result {
+        Ok(value) => beside = keep(value),
+        Err(payload) => drop(payload),
+    });
     match exception {
-        Some(exception) => Box::new(Raised(exception)),
+        Some(exception) => Box::new(Raised { exception, beside }),
         None => Box::new("a scope was filled with nothing"),
     }
 }

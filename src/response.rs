@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    Extensions, HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{
         CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, TE, TRAILER,
         TRANSFER_ENCODING, UPGRADE,
@@ -175,7 +175,8 @@ pub(crate) fn has_attached<B>(response: &Response<B>) -> bool {
     !extensions.is_empty()
         && (extensions.get::<HttpException>().is_some()
             || extensions.get::<Provisional>().is_some()
-            || extensions.get::<WebSocketException>().is_some())
+            || extensions.get::<WebSocketException>().is_some()
+            || has_tonic_status(extensions))
 }
 
 /// Takes what is attached to a response: by the response's maker an exception, by an inner layer whatever it
@@ -185,11 +186,40 @@ pub(crate) fn detach<B>(response: &mut Response<B>) -> Option<Thrown> {
     if let Some(Provisional(thrown)) = extensions.remove() {
         return Some(thrown);
     }
-    let exception = match extensions.remove::<HttpException>() {
-        Some(exception) => Exception::Http(exception),
-        None => Exception::WebSocket(extensions.remove::<WebSocketException>()?),
+    let exception = if let Some(exception) = extensions.remove::<HttpException>() {
+        Exception::Http(exception)
+    } else if let Some(exception) = extensions.remove::<WebSocketException>() {
+        Exception::WebSocket(exception)
+    } else {
+        return tonic_status(extensions);
     };
     Some(Thrown::exception(exception, How::Attached, Place::Future))
+}
+
+/// tonic leaves the status that a handler gave in the response's extensions.
+#[cfg(feature = "tonic")]
+fn has_tonic_status(extensions: &Extensions) -> bool {
+    extensions.get::<tonic::Status>().is_some()
+}
+
+/// The status that tonic has left. Others may look for it further out.
+#[cfg(feature = "tonic")]
+fn tonic_status(extensions: &Extensions) -> Option<Thrown> {
+    let status = extensions.get::<tonic::Status>()?.clone();
+    Some(Thrown {
+        how: How::Attached,
+        ..Thrown::from_error(status, Place::Future)
+    })
+}
+
+#[cfg(not(feature = "tonic"))]
+fn has_tonic_status(_: &Extensions) -> bool {
+    false
+}
+
+#[cfg(not(feature = "tonic"))]
+fn tonic_status(_: &Extensions) -> Option<Thrown> {
+    None
 }
 
 /// Sets the body, and the headers that describe it, by the response's status.

@@ -134,8 +134,8 @@ impl Thrown {
     /// The status that this is answered with where no handler answers it.
     #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
     pub(crate) fn status(&self) -> StatusCode {
-        #[cfg(feature = "tower")]
-        if let Some(exception) = self.errors().find_map(crate::integrations::tower::known) {
+        #[cfg(any(feature = "tonic", feature = "tower"))]
+        if let Some(exception) = self.errors().find_map(crate::integrations::known) {
             return exception.status();
         }
         match self.as_exception() {
@@ -148,8 +148,8 @@ impl Thrown {
     /// The exception that answers this where no handler does: itself, one in the error's chain of sources, or
     /// one that stands for an error that the layer knows.
     pub(crate) fn into_exception(self) -> Option<Exception> {
-        #[cfg(feature = "tower")]
-        if let Some(exception) = self.errors().find_map(crate::integrations::tower::known) {
+        #[cfg(any(feature = "tonic", feature = "tower"))]
+        if let Some(exception) = self.errors().find_map(crate::integrations::known) {
             return Some(Exception::Http(exception));
         }
         match self.what {

@@ -2,9 +2,14 @@
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// How long the text of so many bytes is.
+pub(crate) fn length(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
 /// With padding.
 pub(crate) fn encode(data: &[u8]) -> String {
-    let mut text = String::with_capacity(data.len().div_ceil(3) * 4);
+    let mut text = String::with_capacity(length(data.len()));
     for group in data.chunks(3) {
         let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);

@@ -1,21 +1,22 @@
 //! The percent-encoding of `grpc-message`.
 
+use bytes::Bytes;
 use http::HeaderValue;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+const CUT: &str = "...";
 
 /// `text` as [gRPC over HTTP/2] has it: UTF-8, of which space and what is visible in ASCII but for `%` stay as
 /// they are. Space is encoded at either end too, where HTTP drops it (RFC 9110, section 5.5).
 ///
 /// [gRPC over HTTP/2]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
 pub(crate) fn encode(text: &str) -> HeaderValue {
-    let trimmed = text.trim_matches(' ');
-    let start = text.len() - text.trim_start_matches(' ').len();
-    let inner = start..start + trimmed.len();
+    let last = text.len().saturating_sub(1);
     let mut encoded = Vec::with_capacity(text.len());
     for (at, byte) in text.bytes().enumerate() {
         let stays = match byte {
-            b' ' => inner.contains(&at),
+            b' ' => at != 0 && at != last,
             b'%' => false,
             _ => byte.is_ascii_graphic(),
         };
@@ -27,8 +28,31 @@ pub(crate) fn encode(text: &str) -> HeaderValue {
         }
     }
     // There is nothing left that a header value must not hold.
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(encoded))
+    HeaderValue::from_maybe_shared(Bytes::from(encoded))
         .unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// Cuts `text` where it might take more than `room` once it is encoded. Other implementations encode more than
+/// they must: all but letters and digits counts as encoded.
+pub(crate) fn cut(text: &mut String, room: usize) {
+    let cost = |byte: u8| if byte.is_ascii_alphanumeric() { 1 } else { 3 };
+    let mut length = 0;
+    // Up to where the mark of a cut fits behind.
+    let mut fits = 0;
+    for (at, char) in text.char_indices() {
+        if length + CUT.len() * 3 <= room {
+            fits = at;
+        }
+        length += char
+            .encode_utf8(&mut [0; 4])
+            .bytes()
+            .map(cost)
+            .sum::<usize>();
+    }
+    if length > room {
+        text.truncate(fits);
+        text.push_str(CUT);
+    }
 }
 
 #[cfg(test)]
@@ -47,10 +71,24 @@ mod tests {
             ("100%", "100%25"),
             ("a\r\nb\t\u{7f}", "a%0D%0Ab%09%7F"),
             ("Grüße", "Gr%C3%BC%C3%9Fe"),
-            (" a b ", "%20a b%20"),
-            ("  ", "%20%20"),
+            ("  a b ", "%20 a b%20"),
+            (" ", "%20"),
         ] {
             assert_eq!(encode(text), encoded, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn cut_between_characters() {
+        for (room, expected) in [(9, "abßc"), (7, "..."), (0, "...")] {
+            let mut text = "abßc".to_owned();
+            cut(&mut text, room);
+            assert_eq!(text, expected, "{room}");
+        }
+        for (room, expected) in [(20, "abßcdefghijklmn"), (19, "abßcd...")] {
+            let mut text = "abßcdefghijklmn".to_owned();
+            cut(&mut text, room);
+            assert_eq!(text, expected, "{room}");
         }
     }
 

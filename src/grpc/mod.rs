@@ -10,6 +10,8 @@ mod stream;
 mod web;
 
 pub use code::GrpcCode;
+#[cfg(feature = "tonic")]
+pub(crate) use status::{Told, drop_reserved};
 pub(crate) use {
     protocol::{Carrier, Form, Protocol},
     reply::{as_exception, is_for_grpc},

@@ -42,13 +42,13 @@ impl Form {
     /// Only a `POST` can be gRPC, so that for other methods no header is looked at.
     #[inline]
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
-        match *request.method() {
-            Method::POST => match Protocol::of(request.headers()) {
-                Some(protocol) => Self::Grpc(protocol),
-                None => Self::Full,
-            },
-            Method::HEAD => Self::Head,
-            _ => Self::Full,
+        let method = request.method();
+        if *method == Method::POST {
+            return Protocol::of(request.headers()).map_or(Self::Full, Self::Grpc);
+        }
+        match *method == Method::HEAD {
+            true => Self::Head,
+            false => Self::Full,
         }
     }
 

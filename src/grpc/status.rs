@@ -1,8 +1,9 @@
 //! From an exception to a gRPC status, in the head of a response.
 
-use http::{HeaderMap, HeaderName, Response, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use super::{GrpcCode, Protocol, message};
+use super::{GrpcCode, Protocol, base64, message};
 use crate::{
     HttpException, log,
     response::{DESCRIBE_BODY, FRAMING},
@@ -10,6 +11,14 @@ use crate::{
 
 pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const GRPC_STATUS_DETAILS_BIN: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+
+/// What message and details may take together. Clients may refuse trailers of more than 8 KiB, and some do: then
+/// all that they see is their own complaint about it.
+const ROOM: usize = 7 * 1024;
+
+/// What there is for the message even behind long details.
+const LEAST: usize = 256;
 
 /// Whether a head is that of a response that is a status and nothing else.
 pub(crate) fn is_status(headers: &HeaderMap) -> bool {
@@ -43,11 +52,52 @@ pub(crate) fn respond_anew<B>(
     let headers = response.headers_mut();
     drop_reserved(headers);
     headers.insert(header::CONTENT_TYPE, protocol.content_type());
-    let code = GrpcCode::from(exception.status());
-    headers.insert(GRPC_STATUS, code.into());
-    let message = exception.shown().to_string();
-    if !message.is_empty() {
-        headers.insert(GRPC_MESSAGE, message::encode(&message));
+    #[cfg(feature = "tonic")]
+    let told = crate::integrations::tonic::told(exception);
+    #[cfg(not(feature = "tonic"))]
+    let told = Told::of(exception).fit();
+    headers.insert(GRPC_STATUS, told.code.into());
+    if !told.message.is_empty() {
+        headers.insert(GRPC_MESSAGE, message::encode(&told.message));
+    }
+    if !told.details.is_empty() {
+        let details = base64::encode(&told.details);
+        // As a header has it: without padding.
+        if let Ok(details) = HeaderValue::from_str(details.trim_end_matches('=')) {
+            headers.insert(GRPC_STATUS_DETAILS_BIN, details);
+        }
+    }
+}
+
+/// What a gRPC client is told, beside metadata.
+pub(crate) struct Told {
+    pub(crate) code: GrpcCode,
+    pub(crate) message: String,
+    /// A `google.rpc.Status`, or nothing.
+    pub(crate) details: Bytes,
+}
+
+impl Told {
+    pub(crate) fn of(exception: &HttpException) -> Self {
+        Self {
+            code: exception.status().into(),
+            message: exception.shown().to_string(),
+            details: Bytes::new(),
+        }
+    }
+
+    /// Leaves out what there is no room for.
+    pub(crate) fn fit(mut self) -> Self {
+        let mut room = ROOM;
+        match room.checked_sub(base64::length(self.details.len())) {
+            Some(left) => room = left.max(LEAST),
+            None => {
+                log::header_dropped(&GRPC_STATUS_DETAILS_BIN, "it is too long");
+                self.details.clear();
+            }
+        }
+        message::cut(&mut self.message, room);
+        self
     }
 }
 
@@ -76,7 +126,7 @@ pub(crate) fn no_such_method(exception: HttpException) -> HttpException {
 }
 
 /// Leaves of `headers` what is metadata.
-fn drop_reserved(headers: &mut HeaderMap) {
+pub(crate) fn drop_reserved(headers: &mut HeaderMap) {
     for name in &DESCRIBE_BODY {
         headers.remove(name);
     }

@@ -44,6 +44,11 @@ impl Reply {
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
+        // Of `Status::into_http`. Who does not speak gRPC could not read it.
+        #[cfg(feature = "tonic")]
+        if let Some(status) = response.extensions().get::<tonic::Status>() {
+            return Self::exception(HttpException::from(status.clone()));
+        }
         if is_bare_error(&response) {
             return Self::exception(HttpException::new(response.status()));
         }

@@ -196,7 +196,10 @@ impl CustomExchange {
         if handler.is_some() || !kept.is_rendered(&response) || refuses_upgrade {
             let (head, body) = response.into_parts();
             quietly(|| drop(body));
-            return Look::Answer(self.answer_by(handler, thrown, Some(head), cx));
+            // There is nothing in the head of a gRPC status that another client would read.
+            let keeps_head = matches!(kept.form, Form::Grpc(_)) || !grpc::is_status(&head.headers);
+            let head = keeps_head.then_some(head);
+            return Look::Answer(self.answer_by(handler, thrown, head, cx));
         }
         // It is rendered already, and an outer layer may still handle it.
         let caught = Caught::new(thrown.clone(), kept.request.clone());
@@ -387,7 +390,9 @@ impl Kept {
     fn is_rendered<B>(&self, response: &Response<B>) -> bool {
         match self.form {
             Form::Grpc(_) => grpc::is_status(response.headers()),
-            Form::Full | Form::Head => self.config.renderer.is_none(),
+            Form::Full | Form::Head => {
+                self.config.renderer.is_none() && !grpc::is_status(response.headers())
+            }
         }
     }
 
