@@ -1,0 +1,168 @@
+//! What a page in a browser sees of exceptions: in headless Chromium, driven over its DevTools protocol.
+//! `run.sh` installs what that takes, and runs it.
+
+mod chat;
+mod chromium;
+mod human;
+mod server;
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use tower_exception::{CloseCode, WebSocketException};
+
+use chromium::{Chromium, Tab};
+use server::{FIRST_MESSAGE, Server};
+
+/// What the page offers: the server takes up the second of them, if it comes to that.
+const OFFERED: [&str; 2] = ["chat.v2", "chat.v1"];
+
+/// Opens a WebSocket, sends a message, and gives all that the page gets to know.
+const CONVERSE: &str = "(url, protocols, message) => new Promise(resolve => {
+    const socket = new WebSocket(url, protocols);
+    const seen = { protocol: null, messages: [] };
+    socket.onopen = () => {
+        seen.protocol = socket.protocol;
+        socket.send(message);
+    };
+    socket.onmessage = ({ data }) => seen.messages.push(data);
+    socket.onclose = ({ code, reason, wasClean }) => resolve({ ...seen, code, reason, wasClean });
+})";
+
+async fn converse(tab: &mut Tab, address: SocketAddr, path: &str, protocols: &[&str]) -> Value {
+    let url = format!("ws://{address}{path}");
+    tab.call(CONVERSE, json!([url, protocols, FIRST_MESSAGE]))
+        .await
+}
+
+#[tokio::test]
+async fn before_the_handshake_is_answered() {
+    let server = Server::start().await;
+    let mut chromium = Chromium::start().await;
+    let mut tab = chromium.open(&server.page()).await;
+    for path in [
+        "/before/returned",
+        "/before/raised",
+        "/before/raised-async",
+        "/before/handled",
+    ] {
+        for (offered, protocol) in [(&[][..], ""), (&OFFERED, "chat.v2")] {
+            assert_eq!(
+                converse(&mut tab, server.address, path, offered).await,
+                json!({
+                    "protocol": protocol, "messages": [],
+                    "code": 4401, "reason": "no token", "wasClean": true
+                }),
+                "{path} {offered:?}"
+            );
+        }
+    }
+    // The rest is HTTP, of which a page learns nothing.
+    for path in ["/before/http", "/before/panic", "/nowhere"] {
+        let seen = converse(&mut tab, server.address, path, &[]).await;
+        assert_eq!(
+            seen,
+            json!({
+                "protocol": null, "messages": [],
+                "code": 1006, "reason": "", "wasClean": false
+            }),
+            "{path}"
+        );
+    }
+    chromium.close().await;
+}
+
+#[tokio::test]
+async fn after_the_handshake() {
+    let server = Server::start().await;
+    let mut chromium = Chromium::start().await;
+    let mut tab = chromium.open(&server.page()).await;
+    for (path, code, reason) in [
+        ("/after/raised", 1008, "no swearing"),
+        ("/after/raised-async", 1008, "no swearing"),
+        ("/after/panic", 1011, ""),
+        ("/after/dropped", 1000, ""),
+        ("/after/http", 4404, "no such room"),
+        ("/after/caught/returned", 1008, "no swearing"),
+        ("/after/caught/raised", 1008, "no swearing"),
+        ("/after/caught/raised-async", 1008, "no swearing"),
+        ("/after/caught/panic", 1011, ""),
+        ("/after/caught/ended", 1000, ""),
+        ("/after/caught/http", 4404, "no such room"),
+        ("/after/caught/error", 1011, ""),
+    ] {
+        for (offered, protocol) in [(&[][..], ""), (&OFFERED, "chat.v1")] {
+            assert_eq!(
+                converse(&mut tab, server.address, path, offered).await,
+                json!({
+                    "protocol": protocol, "messages": [FIRST_MESSAGE],
+                    "code": code, "reason": reason, "wasClean": true
+                }),
+                "{path} {offered:?}"
+            );
+        }
+    }
+    chromium.close().await;
+}
+
+/// Opens some WebSockets, and is done once a message has gone to and fro on each.
+const OPEN_ALL: &str = "(url, count, message) => {
+    const open = () => {
+        const socket = new WebSocket(url);
+        socket.onopen = () => socket.send(message);
+        const closed = new Promise(resolve => {
+            socket.onclose = ({ code, reason, wasClean }) => resolve({ code, reason, wasClean });
+        });
+        const echoed = new Promise(resolve => socket.onmessage = resolve);
+        return { closed, echoed };
+    };
+    const sockets = Array.from({ length: count }, open);
+    window.allClosed = Promise.all(sockets.map(socket => socket.closed));
+    return Promise.all(sockets.map(socket => socket.echoed)).then(() => true);
+}";
+
+#[tokio::test]
+async fn close_all() {
+    const SOCKETS: usize = 20;
+    let server = Server::start().await;
+    let mut chromium = Chromium::start().await;
+    let mut tab = chromium.open(&server.page()).await;
+    let url = format!("ws://{}/echo", server.address);
+    tab.call(OPEN_ALL, json!([url, SOCKETS, FIRST_MESSAGE]))
+        .await;
+    assert_eq!(server.upgrades.count(), SOCKETS);
+
+    let restart = WebSocketException::new(CloseCode::SERVICE_RESTART).with_reason("back soon");
+    server.upgrades.close_all(restart).await;
+    assert_eq!(server.upgrades.count(), 0);
+    let closed = json!({ "code": 1012, "reason": "back soon", "wasClean": true });
+    assert_eq!(
+        tab.call("() => window.allClosed", json!([])).await,
+        json!(vec![closed; SOCKETS])
+    );
+    chromium.close().await;
+}
+
+/// Opens a WebSocket, and closes it after the first message.
+const CLOSE: &str = "(url, message) => new Promise(resolve => {
+    const socket = new WebSocket(url);
+    socket.onopen = () => socket.send(message);
+    socket.onmessage = () => socket.close(4000, 'enough');
+    socket.onclose = ({ code, wasClean }) => resolve({ code, wasClean });
+})";
+
+#[tokio::test]
+async fn who_closes_gets_the_same_code_back() {
+    let server = Server::start().await;
+    let mut chromium = Chromium::start().await;
+    let mut tab = chromium.open(&server.page()).await;
+    for path in ["/echo", "/leaves-at-close"] {
+        let url = format!("ws://{}{path}", server.address);
+        assert_eq!(
+            tab.call(CLOSE, json!([url, FIRST_MESSAGE])).await,
+            json!({ "code": 4000, "wasClean": true }),
+            "{path}"
+        );
+    }
+    chromium.close().await;
+}

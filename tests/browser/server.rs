@@ -1,0 +1,171 @@
+//! What the page talks to.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use axum::{
+    Router,
+    extract::{
+        Request,
+        ws::{Message, WebSocket, WebSocketUpgrade},
+    },
+    response::{Html, Response},
+    routing::{MethodRouter, any, any_service, get},
+};
+use tokio::net::TcpListener;
+use tower::{BoxError, service_fn};
+use tower_exception::{
+    Caught, CloseCode, ExceptionLayer, HttpException, UpgradeHandle, Upgrades, WebSocketException,
+};
+
+/// What the page sends, and gets back before anything else happens.
+pub const FIRST_MESSAGE: &str = "hello";
+
+/// Serves for as long as the test's runtime is there.
+pub struct Server {
+    pub address: SocketAddr,
+    pub upgrades: Upgrades,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        let layer = ExceptionLayer::new()
+            .with_upgrades()
+            .on(|_: Caught<io::Error>| no_token());
+        let upgrades = layer.upgrades();
+        let app = Router::new()
+            .route("/", get(Html("<!doctype html><title>Test</title>")))
+            .nest("/before", before())
+            .nest("/after", after())
+            .nest("/after/caught", after_and_caught())
+            .route("/echo", any(echo))
+            .route("/leaves-at-close", any(leaves_at_close))
+            .layer(layer);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(axum::serve(listener, app).into_future());
+        Self { address, upgrades }
+    }
+
+    /// Where a page is that may talk to it.
+    pub fn page(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+}
+
+fn no_token() -> WebSocketException {
+    WebSocketException::new(CloseCode::new(4401).unwrap()).with_reason("no token")
+}
+
+fn no_swearing() -> WebSocketException {
+    WebSocketException::new(CloseCode::POLICY_VIOLATION).with_reason("no swearing")
+}
+
+fn no_room() -> HttpException {
+    HttpException::not_found("no such room")
+}
+
+fn before() -> Router {
+    async fn raised(_: WebSocketUpgrade) {
+        no_token().raise()
+    }
+    async fn raised_async(_: WebSocketUpgrade) {
+        no_token().raise_async().await
+    }
+    async fn panicked(_: WebSocketUpgrade) {
+        panic!("not for the page")
+    }
+    let returned = |_: WebSocketUpgrade| async { Err::<(), _>(no_token()) };
+    let http = |_: WebSocketUpgrade| async { Err::<(), _>(no_room()) };
+    // The layer inside gives its own answer provisionally: the handler outside has the last word.
+    let failing = service_fn(async |_: Request| Err::<Response, _>(io::Error::other("closed")));
+    let handled = any_service(failing).layer(ExceptionLayer::new());
+    Router::new()
+        .route("/returned", any(returned))
+        .route("/raised", any(raised))
+        .route("/raised-async", any(raised_async))
+        .route("/handled", handled)
+        .route("/http", any(http))
+        .route("/panic", any(panicked))
+}
+
+fn after() -> Router {
+    fn route<F>(then: impl Fn(WebSocket) -> F + Clone + Send + Sync + 'static) -> MethodRouter
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        any(async move |upgrade: WebSocketUpgrade| {
+            with_protocols(upgrade).on_upgrade(async move |mut socket| {
+                echo_one(&mut socket).await;
+                then(socket).await;
+            })
+        })
+    }
+    Router::new()
+        .route("/raised", route(async |_| no_swearing().raise()))
+        .route(
+            "/raised-async",
+            route(async |_| no_swearing().raise_async().await),
+        )
+        .route("/http", route(async |_| no_room().raise()))
+        .route("/panic", route(async |_| panic!("not for the page")))
+        .route("/dropped", route(async |_| ()))
+}
+
+fn after_and_caught() -> Router {
+    fn route<F>(then: impl Fn(WebSocket) -> F + Clone + Send + Sync + 'static) -> MethodRouter
+    where
+        F: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        any(
+            async move |upgrade: WebSocketUpgrade, exceptions: UpgradeHandle| {
+                with_protocols(upgrade).on_upgrade(exceptions.catch(async move |mut socket| {
+                    echo_one(&mut socket).await;
+                    then(socket).await
+                }))
+            },
+        )
+    }
+    Router::new()
+        .route("/returned", route(async |_| Err(no_swearing().into())))
+        .route("/raised", route(async |_| no_swearing().raise()))
+        .route(
+            "/raised-async",
+            route(async |_| no_swearing().raise_async().await),
+        )
+        .route("/http", route(async |_| Err(no_room().into())))
+        .route("/panic", route(async |_| panic!("not for the page")))
+        .route("/error", route(async |_| Err("not for the page".into())))
+        .route("/ended", route(async |_| Ok(())))
+}
+
+fn with_protocols(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    upgrade.protocols(["chat.v1"])
+}
+
+async fn echo_one(socket: &mut WebSocket) {
+    let message = socket.recv().await.unwrap().unwrap();
+    socket.send(message).await.unwrap();
+}
+
+/// Reads to the end, as one should.
+async fn echo(upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(async |mut socket| {
+        while let Some(Ok(message)) = socket.recv().await {
+            if let Message::Text(_) = message {
+                socket.send(message).await.unwrap();
+            }
+        }
+    })
+}
+
+/// Does not: the answer to the close frame is left unsent.
+async fn leaves_at_close(upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(async |mut socket| {
+        echo_one(&mut socket).await;
+        let message = socket.recv().await.unwrap().unwrap();
+        assert!(matches!(message, Message::Close(_)), "{message:?}");
+    })
+}
