@@ -196,8 +196,10 @@ impl CustomExchange {
         if handler.is_some() || !kept.is_rendered(&response) || refuses_upgrade {
             let (head, body) = response.into_parts();
             quietly(|| drop(body));
-            // There is nothing in the head of a gRPC status that another client would read.
-            let keeps_head = matches!(kept.form, Form::Grpc(_)) || !grpc::is_status(&head.headers);
+            // It is no head for the answer to a handshake, and there is nothing in that of a gRPC status that
+            // another client would read.
+            let is_grpc = matches!(kept.form, Form::Grpc(_));
+            let keeps_head = !refuses_upgrade && (is_grpc || !grpc::is_status(&head.headers));
             let head = keeps_head.then_some(head);
             return Look::Answer(self.answer_by(handler, thrown, head, cx));
         }
