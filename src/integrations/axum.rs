@@ -62,7 +62,7 @@ impl<S: Sync> FromRequestParts<S> for UpgradeHandle {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, HttpException> {
         match parts.extensions.get() {
             Some(handle) => Ok(Self::clone(handle)),
-            None => Err(UpgradeHandle::missing(&parts.extensions)),
+            None => Err(UpgradeHandle::missing(parts)),
         }
     }
 }

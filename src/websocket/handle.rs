@@ -10,10 +10,12 @@ use http::Request;
 use pin_project_lite::pin_project;
 #[cfg(feature = "axum")]
 use {
+    super::handshake,
     crate::HttpException,
     http::{
-        Extensions, HeaderValue, StatusCode,
+        HeaderValue, StatusCode,
         header::{SEC_WEBSOCKET_VERSION, UPGRADE},
+        request::Parts,
     },
     hyper::upgrade::OnUpgrade,
 };
@@ -87,14 +89,15 @@ impl UpgradeHandle {
 
     /// Why a request has no handle, for whoever cannot do without.
     #[cfg(feature = "axum")]
-    pub(crate) fn missing(extensions: &Extensions) -> HttpException {
-        match extensions.get::<OnUpgrade>() {
-            Some(_) => HttpException::new(StatusCode::INTERNAL_SERVER_ERROR)
-                .with_source("an `UpgradeHandle` was asked for under no layer `with_upgrades()`"),
-            None => HttpException::new(StatusCode::UPGRADE_REQUIRED)
-                .with_header(UPGRADE, HeaderValue::from_static("websocket"))
-                .with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
+    pub(crate) fn missing(head: &Parts) -> HttpException {
+        let could_be_one = head.extensions.get::<OnUpgrade>().is_some();
+        if could_be_one && handshake::is_upgrade_asked_for(head) {
+            return HttpException::new(StatusCode::INTERNAL_SERVER_ERROR)
+                .with_source("an `UpgradeHandle` was asked for under no layer `with_upgrades()`");
         }
+        HttpException::new(StatusCode::UPGRADE_REQUIRED)
+            .with_header(UPGRADE, HeaderValue::from_static("websocket"))
+            .with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
     }
 
     /// Makes a callback for an upgraded connection of one that may fail. `S` is whatever the framework gives:

@@ -3,8 +3,10 @@
 //! `CONNECT` ([RFC 8441](https://www.rfc-editor.org/rfc/rfc8441)).
 
 use bytes::Bytes;
+#[cfg(feature = "axum")]
+use http::request::Parts;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{
         CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
         SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -46,16 +48,25 @@ enum Malformed {
 #[inline]
 pub fn is_asked_for<B>(request: &Request<B>) -> bool {
     match request.version() {
-        Version::HTTP_11 => has_token(request.headers(), &UPGRADE, "websocket"),
-        Version::HTTP_2 => {
-            request.method() == Method::CONNECT
-                && request
-                    .extensions()
-                    .get::<Protocol>()
-                    .is_some_and(|protocol| protocol.as_str() == "websocket")
-        }
+        Version::HTTP_11 => is_named(request.headers()),
+        Version::HTTP_2 => request.method() == Method::CONNECT && is_protocol(request.extensions()),
         _ => false,
     }
+}
+
+/// The same of the head of one that hyper would upgrade.
+#[cfg(feature = "axum")]
+pub fn is_upgrade_asked_for(head: &Parts) -> bool {
+    is_named(&head.headers) || is_protocol(&head.extensions)
+}
+
+fn is_named(headers: &HeaderMap) -> bool {
+    has_token(headers, &UPGRADE, "websocket")
+}
+
+fn is_protocol(extensions: &Extensions) -> bool {
+    let protocol = extensions.get::<Protocol>();
+    protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
 }
 
 impl Handshake {
