@@ -33,10 +33,7 @@ pub async fn close(connection: &Connection, mut wire: Box<Wire>, cause: Cause, d
     let kept = connection.kept();
     let takes_close = wire.takes_close();
     let exception = match cause {
-        Cause::Thrown(thrown) if takes_close => {
-            let answering = timeout_at(deadline, answer(kept, thrown));
-            Some(answering.await.unwrap_or_else(|_| internal_error()))
-        }
+        Cause::Thrown(thrown) if takes_close => Some(answer(kept, thrown, deadline).await),
         Cause::Thrown(thrown) => {
             tell_cut_short(kept, thrown);
             None
@@ -96,8 +93,9 @@ pub fn close_frame(exception: &WebSocketException) -> Vec<u8> {
     bytes
 }
 
-/// What `thrown` is closed with: what its handler replies, or else what it stands for.
-async fn answer(kept: &Kept, thrown: Thrown) -> WebSocketException {
+/// What `thrown` is closed with: what its handler replies, or else what it stands for. A handler that has not
+/// replied by `deadline` has failed.
+async fn answer(kept: &Kept, thrown: Thrown, deadline: Instant) -> WebSocketException {
     let handler = kept.handler(&thrown);
     let caught = Caught::new(thrown, kept.request().clone());
     let reply = match handler {
@@ -109,9 +107,11 @@ async fn answer(kept: &Kept, thrown: Thrown) -> WebSocketException {
                     Ok(poll) => poll.map(Ok),
                     Err(payload) => Poll::Ready(Err(payload)),
                 });
-                let handled = handled.await;
+                let handled = timeout_at(deadline, handled).await;
                 quietly(|| drop(reply));
-                handled.map(Some)
+                handled
+                    .unwrap_or_else(|_| Ok(Reply::exception(internal_error())))
+                    .map(Some)
             }
             Err(payload) => Err(payload),
         },
