@@ -181,7 +181,8 @@ impl<C: Settings> ExceptionLayer<C> {
 
     /// Renders exceptions with `renderer`, in place of [`Json`](crate::render::Json).
     ///
-    /// A response that an exception is attached to is rendered anew.
+    /// A response that an exception is attached to is rendered anew. [gRPC](crate::docs::grpc) has a form of its own,
+    /// which no renderer changes.
     ///
     /// ```
     /// use http::HeaderValue;

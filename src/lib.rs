@@ -72,6 +72,11 @@
 //! Which handler answers is told in [`docs::handlers`], when to return and when to raise in
 //! [`docs::raising`], and how it is made in [`docs::design`].
 //!
+//! # gRPC
+//!
+//! gRPC and gRPC-Web requests are known by their content type, and answered with a status in place of a response:
+//! NOT_FOUND and `Item not found`, also where a stream of messages fails in its middle. See [`docs::grpc`].
+//!
 //! # Features
 //!
 //! None is on by default.
@@ -80,6 +85,7 @@
 //! | --- | --- |
 //! | `axum` | `HttpException` is an `IntoResponse`, and a handler may reply whatever is one; implies `tokio` |
 //! | `tokio` | the panic of a task, given back as a `JoinError`, counts as that panic, and the exception raised in it as that exception |
+//! | `tonic` | `HttpException` becomes a `tonic::Status` by `?`, and the other way round; a `Status` is known where it is caught; JSON in a detail is told as structured details |
 //! | `tower` | a status for each of tower's and tower-http's own errors, and `ServiceBuilderExt::catch_exceptions` for tower's `ServiceBuilder`; implies `tokio` |
 //! | `tracing` | an event for everything that is caught: `ERROR` for a 5xx and for a panic, `DEBUG` else, with the chain of sources |
 //! | `websocket` | `ExceptionLayer::with_upgrades`: exceptions of WebSockets as close frames, told in `docs::websocket`; implies `tokio` |

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::{Response, StatusCode};
 
-use crate::{Caught, CloseCode, GrpcCode, interrupt::quietly};
+use crate::{Caught, CloseCode, GrpcCode, grpc, interrupt::quietly};
 
 /// What the client was given for something that was caught.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ pub enum Answer {
 
 impl Answer {
     pub(crate) fn by<B>(response: &Response<B>) -> Self {
-        match GrpcCode::told_by(response.headers()) {
+        match grpc::code_of(response.headers()) {
             Some(code) => Self::Grpc(code),
             None => Self::Status(response.status()),
         }

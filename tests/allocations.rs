@@ -11,10 +11,12 @@ use std::{
 
 use allocation_counter::AllocationInfo;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE,
+};
 use http_body::{Body, Frame};
 use http_body_util::{Full, StreamBody};
-use tower::{BoxError, Layer as _, Service, service_fn};
+use tower::{BoxError, Layer as _, Service, service_fn, util::MapRequestLayer};
 use tower_exception::{
     CloseCode, Custom, ExceptionLayer, HttpException, WebSocketException, render::Json,
 };
@@ -111,6 +113,26 @@ fn none_is_added_where_nothing_is_raised() {
         bare
     );
     assert_eq!(allocations(told().layer(service_fn(laborious)), 200), bare);
+}
+
+/// Over gRPC-Web the body is boxed, to know how far its messages have been sent.
+#[test]
+fn none_is_added_over_grpc_either() {
+    async fn message(_: Request<Full<Bytes>>) -> TestResult {
+        let response = Response::builder().header(CONTENT_TYPE, "application/grpc");
+        Ok(response.body(Full::from(&b"\0\0\0\0\x02hi"[..]))?)
+    }
+    let as_grpc = MapRequestLayer::new(|mut request: Request<Full<Bytes>>| {
+        *request.method_mut() = Method::POST;
+        let grpc = HeaderValue::from_static("application/grpc");
+        request.headers_mut().insert(CONTENT_TYPE, grpc);
+        request
+    });
+    let bare = allocations(as_grpc.layer(service_fn(message)), 200);
+    let plain = ExceptionLayer::new().layer(service_fn(message));
+    assert_eq!(allocations(as_grpc.layer(plain), 200), bare);
+    let custom = told().layer(service_fn(message));
+    assert_eq!(allocations(as_grpc.layer(custom), 200), bare);
 }
 
 fn not_found() -> HttpException {

@@ -177,6 +177,39 @@ async fn headers_go_out_as_metadata_but_for_what_is_not_metadata() {
 }
 
 #[tokio::test]
+async fn retry_after_is_said_as_grpc_has_it() {
+    for (retry_after, own, expected) in [
+        ("2", None, Some("2000")),
+        ("2", Some("5"), Some("5")),
+        ("65535", None, Some("65535000")),
+        ("65536", None, None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None, None),
+    ] {
+        let mut exception = HttpException::service_unavailable("soon")
+            .try_with_header("retry-after", retry_after)
+            .unwrap();
+        if let Some(own) = own {
+            exception = exception
+                .try_with_header("grpc-retry-pushback-ms", own)
+                .unwrap();
+        }
+        let service = service_fn(move |_: HttpRequest| {
+            let exception = exception.clone();
+            async move { Err::<Response<Full<Bytes>>, _>(exception) }
+        });
+        let pushback = expected.map(|value| format!("grpc-retry-pushback-ms: {value} | "));
+        assert_eq!(
+            line(ExceptionLayer::new().layer(service), "application/grpc").await,
+            format!(
+                "200 | content-type: application/grpc | grpc-message: soon | \
+                 {}grpc-status: 14 | retry-after: {retry_after}",
+                pushback.unwrap_or_default()
+            )
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_json_detail_is_the_message() {
     let service = failing(|| HttpException::conflict(json!({ "left": 1 })));
     let answer = line(ExceptionLayer::new().layer(service), "application/grpc").await;

@@ -218,7 +218,10 @@ mod events {
     use std::{cell::RefCell, collections::BTreeMap, fmt, sync::Once};
 
     use super::*;
-    use http::{HeaderValue, header::RETRY_AFTER};
+    use http::{
+        HeaderValue, Method,
+        header::{CONTENT_TYPE, RETRY_AFTER},
+    };
     use tracing::{
         Event, Level, Metadata, Subscriber,
         field::{Field, Visit},
@@ -402,6 +405,31 @@ mod events {
         assert_eq!(line.get("kind"), Some("http exception"));
         assert_eq!(line.get("how"), Some("Raised"));
         assert_eq!((line.get("method"), line.get("path")), (None, None));
+    }
+
+    /// Its HTTP status, which is always 200, would say nothing.
+    #[tokio::test]
+    async fn a_grpc_status_is_logged_as_such() {
+        let servers = [
+            Server::start(ExceptionLayer::new().layer(failing())).await,
+            Server::start(custom().layer(failing())).await,
+        ];
+        for server in servers {
+            for (path, level, code) in [
+                ("/raised", Level::DEBUG, "NOT_FOUND"),
+                ("/error", Level::ERROR, "INTERNAL"),
+            ] {
+                let log = Log::start();
+                let mut request = support::request(Method::POST, path);
+                let grpc = HeaderValue::from_static("application/grpc");
+                request.headers_mut().insert(CONTENT_TYPE, grpc);
+                server.send(request).await;
+                let line = log.line();
+                assert_eq!(line.level, level);
+                assert_eq!(line.get("grpc_status"), Some(code));
+                assert_eq!(line.get("status"), None);
+            }
+        }
     }
 
     #[tokio::test]

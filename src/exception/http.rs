@@ -45,6 +45,8 @@ use crate::{Exception, raise::Mark};
 /// connection (`connection`, `keep-alive`, `proxy-connection`, `te`, and `upgrade` but with status
 /// 426) are left out, with a warning under the feature `tracing`. A `content-type` takes the place
 /// of the renderer's.
+///
+/// To a gRPC client they go out as [metadata](crate::docs::grpc#what-is-answered).
 #[derive(Clone)]
 pub struct HttpException(Box<Inner>);
 

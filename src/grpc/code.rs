@@ -1,8 +1,6 @@
 use std::fmt;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
-
-use super::status::GRPC_STATUS;
+use http::{HeaderValue, StatusCode};
 
 /// Defines the codes, a row each: the variant, its number, its name, the HTTP status that it maps to.
 macro_rules! codes {
@@ -118,12 +116,6 @@ impl GrpcCode {
     pub const fn number(self) -> i32 {
         self as i32
     }
-
-    /// The code that a head or trailers tell, if they tell one.
-    pub(crate) fn told_by(headers: &HeaderMap) -> Option<Self> {
-        let number = headers.get(GRPC_STATUS)?.to_str().ok()?.parse().ok()?;
-        Some(Self::from_number(number))
-    }
 }
 
 /// The code that an exception with this status is.
@@ -172,9 +164,7 @@ mod tests {
         for number in -1..20 {
             let code = GrpcCode::from_number(number);
             assert_eq!(code.number(), tonic::Code::from_i32(number) as i32);
-            let mut headers = HeaderMap::new();
-            headers.insert(GRPC_STATUS, code.into());
-            assert_eq!(GrpcCode::told_by(&headers), Some(code));
+            assert_eq!(HeaderValue::from(code), code.number().to_string());
         }
     }
 

@@ -11,11 +11,11 @@ mod web;
 
 pub use code::GrpcCode;
 #[cfg(feature = "tonic")]
-pub(crate) use status::{Told, drop_reserved};
+pub(crate) use status::{Told, into_metadata};
 pub(crate) use {
     protocol::{Carrier, Form, Protocol},
     reply::{as_exception, is_for_grpc},
-    status::{into_trailers, is_status, no_such_method, respond, respond_anew},
+    status::{code_of, into_trailers, is_status, no_such_method, respond, respond_anew},
     stream::{Ending, Trailers, WebBody},
     web::Sent,
 };

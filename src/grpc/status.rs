@@ -9,9 +9,14 @@ use crate::{
     response::{DESCRIBE_BODY, FRAMING},
 };
 
-pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_STATUS_DETAILS_BIN: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+
+/// How long a client is to wait before it [tries again], which is for servers to say.
+///
+/// [tries again]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback
+const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
 /// What message and details may take together. Clients may refuse trailers of more than 8 KiB, and some do: then
 /// all that they see is their own complaint about it.
@@ -22,7 +27,15 @@ const LEAST: usize = 256;
 
 /// Whether a head is that of a response that is a status and nothing else.
 pub(crate) fn is_status(headers: &HeaderMap) -> bool {
-    headers.contains_key(GRPC_STATUS) && Protocol::of(headers).is_some()
+    code_of(headers).is_some()
+}
+
+/// The code of such a response.
+pub(crate) fn code_of(headers: &HeaderMap) -> Option<GrpcCode> {
+    let code = headers.get(GRPC_STATUS)?;
+    Protocol::of(headers)?;
+    let number = code.to_str().ok()?.parse().ok()?;
+    Some(GrpcCode::from_number(number))
 }
 
 /// Makes `response` the one that `exception` is: trailers-only, as [gRPC over HTTP/2] calls a status in the
@@ -50,7 +63,7 @@ pub(crate) fn respond_anew<B>(
 ) {
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
-    drop_reserved(headers);
+    into_metadata(headers);
     headers.insert(header::CONTENT_TYPE, protocol.content_type());
     #[cfg(feature = "tonic")]
     let told = crate::integrations::tonic::told(exception);
@@ -125,8 +138,8 @@ pub(crate) fn no_such_method(exception: HttpException) -> HttpException {
     }
 }
 
-/// Leaves of `headers` what is metadata.
-pub(crate) fn drop_reserved(headers: &mut HeaderMap) {
+/// Leaves of `headers` what is metadata. When to try again is said as gRPC has it too.
+pub(crate) fn into_metadata(headers: &mut HeaderMap) {
     for name in &DESCRIBE_BODY {
         headers.remove(name);
     }
@@ -139,11 +152,20 @@ pub(crate) fn drop_reserved(headers: &mut HeaderMap) {
         headers.remove(name);
         log::header_dropped(name, "it cannot be gRPC metadata");
     }
+    if let Some(milliseconds) = headers.get(header::RETRY_AFTER).and_then(pushback) {
+        let pushback = headers.entry(GRPC_RETRY_PUSHBACK_MS);
+        pushback.or_insert_with(|| milliseconds.into());
+    }
 }
 
-/// Names that are gRPC's own, or the connection's. Among gRPC's, a server may say itself when to
-/// [try again](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback).
+/// The seconds of a `retry-after` as milliseconds. A date is left to those who read that header.
+fn pushback(retry_after: &HeaderValue) -> Option<i32> {
+    let seconds: u16 = retry_after.to_str().ok()?.parse().ok()?;
+    Some(i32::from(seconds) * 1000)
+}
+
+/// Names that are gRPC's own, or the connection's.
 fn is_reserved(name: &HeaderName) -> bool {
-    let is_grpc = name.as_str().starts_with("grpc-") && name != "grpc-retry-pushback-ms";
+    let is_grpc = name.as_str().starts_with("grpc-") && name != GRPC_RETRY_PUSHBACK_MS;
     is_grpc || name == header::USER_AGENT || FRAMING.contains(name)
 }

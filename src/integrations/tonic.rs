@@ -10,7 +10,7 @@ use tonic::{Code, Status, TimeoutExpired, metadata::MetadataMap};
 use crate::{
     Detail, GrpcCode, HttpException,
     exception::Shown,
-    grpc::{Told, drop_reserved},
+    grpc::{Told, into_metadata},
     response::internal_server_error,
 };
 
@@ -52,7 +52,7 @@ impl From<HttpException> for Status {
             details,
         } = told(shown);
         let mut headers = shown.headers().clone();
-        drop_reserved(&mut headers);
+        into_metadata(&mut headers);
         let metadata = MetadataMap::from_headers(headers);
         let mut status = Self::with_details_and_metadata(code.into(), message, details, metadata);
         status.set_source(Arc::new(exception));
@@ -317,6 +317,12 @@ mod tests {
         let exception = HttpException::from(Status::not_found(""));
         assert_eq!(exception.to_string(), "404: Not Found");
         assert_eq!(Status::from(exception).message(), "");
+    }
+
+    #[test]
+    fn tonics_own_timeout_is_one() {
+        let exception = known(&TimeoutExpired(())).unwrap();
+        assert_eq!(Status::from(exception).code(), Code::DeadlineExceeded);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use http_body::Body;
 
 use super::{Answered, Custom, Exchange, Guarded, Look, OVER, Sending, Settings, trailers_of};
 use crate::{
-    Answer, BoxError, ExceptionBody, How, Place,
+    Answer, BoxError, ExceptionBody, How, HttpException, Place,
     adopt::Adopted,
     grpc::{self, Carrier, Form, Trailers},
     interrupt::{catch, quietly},
@@ -73,7 +73,7 @@ impl Exchange for PlainExchange {
                 Some(thrown) => {
                     let (head, body) = response.into_parts();
                     quietly(|| drop(body));
-                    self.respond(thrown, Some(head))
+                    self.respond_anew(thrown, head)
                 }
             },
         };
@@ -83,7 +83,12 @@ impl Exchange for PlainExchange {
     #[cold]
     fn answer<B>(&mut self, thrown: Thrown, _: &mut Context<'_>) -> Answered<B, Self> {
         log::answering(&thrown, None, self.form);
-        Poll::Ready(Ok(self.respond(thrown, None)))
+        let form = self.form;
+        let response = Response::new(ExceptionBody::from(Bytes::new()));
+        let response = self.respond(thrown, response, |response, exception| {
+            respond(response, exception, json::render, form, false);
+        });
+        Poll::Ready(Ok(response))
     }
 
     /// A plain layer adopts nothing.
@@ -104,27 +109,18 @@ impl Exchange for PlainExchange {
 }
 
 impl PlainExchange {
-    /// The answer to `thrown`, which came with a response whose head is `head`, if it came with one.
-    fn respond<B>(&self, thrown: Thrown, head: Option<Parts>) -> Guarded<B, Self> {
+    /// Answers `thrown` with `response`, of which `render` makes what it comes to.
+    fn respond<B>(
+        &self,
+        thrown: Thrown,
+        mut response: Guarded<B, Self>,
+        render: impl FnOnce(&mut Guarded<B, Self>, &mut HttpException),
+    ) -> Guarded<B, Self> {
         let provisional = is_inside_a_scope().then(|| thrown.clone());
-        let mut response = Response::new(ExceptionBody::from(Bytes::new()));
         // An error's `source` and its `Drop` are other people's code.
         let made = catch(|| {
             let mut exception = into_http(thrown.into_exception());
-            match head {
-                None => respond(
-                    &mut response,
-                    &mut exception,
-                    json::render,
-                    self.form,
-                    false,
-                ),
-                Some(head) => {
-                    *response.headers_mut() = head.headers;
-                    *response.extensions_mut() = head.extensions;
-                    respond_anew(&mut response, &exception, json::render, self.form);
-                }
-            }
+            render(&mut response, &mut exception);
             discard(exception);
         });
         if let Err(payload) = made {
@@ -137,6 +133,15 @@ impl PlainExchange {
             attach(&mut response, thrown);
         }
         response
+    }
+
+    /// Renders what is attached to a response in the form of the request.
+    #[cold]
+    fn respond_anew<B>(&self, thrown: Thrown, head: Parts) -> Guarded<B, Self> {
+        let response = Response::from_parts(head, ExceptionBody::from(Bytes::new()));
+        self.respond(thrown, response, |response, exception| {
+            respond_anew(response, exception, json::render, self.form);
+        })
     }
 }
 
