@@ -177,6 +177,10 @@ impl Server {
         }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// How many panics came out of the service, and so ended a connection or a stream of one.
     pub fn panics(&self) -> usize {
         self.spawner.panics.load(SeqCst)

@@ -1,0 +1,98 @@
+//! A call that something goes wrong in, and what its client sees.
+
+use std::mem;
+
+use futures_util::{Stream, StreamExt as _, stream};
+use tonic::{Code, Request, Status, Streaming, metadata::MetadataMap};
+
+use crate::{
+    client::Client,
+    common::{SECRET, within},
+    details,
+    faults::{Fault, MESSAGES, Way},
+    generated::{Item, ItemId, Total},
+    server::item,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Unary,
+    ClientStreaming,
+    ServerStreaming,
+    Bidirectional,
+}
+
+/// The messages that came, and the status after them.
+pub async fn call(client: &mut Client, kind: Kind, fault: Fault) -> (Vec<Item>, Status) {
+    let status = match kind {
+        Kind::Unary => {
+            let got = client.get(asking(ItemId { id: 1 }, fault)).await;
+            got.expect_err("no status")
+        }
+        Kind::ClientStreaming => {
+            let got = client.count(asking(ids(fault), fault)).await;
+            got.expect_err("no status")
+        }
+        Kind::ServerStreaming => {
+            let total = Total { items: MESSAGES };
+            match client.list(asking(total, fault)).await {
+                Ok(stream) => return until_status(stream.into_inner()).await,
+                Err(status) => status,
+            }
+        }
+        Kind::Bidirectional => match client.find(asking(ids(fault), fault)).await {
+            Ok(stream) => return until_status(stream.into_inner()).await,
+            Err(status) => status,
+        },
+    };
+    (Vec::new(), status)
+}
+
+fn asking<T>(message: T, fault: Fault) -> Request<T> {
+    let mut request = Request::new(message);
+    let mut headers = mem::take(request.metadata_mut()).into_headers();
+    fault.write(&mut headers);
+    *request.metadata_mut() = MetadataMap::from_headers(headers);
+    request
+}
+
+/// The ids that a client sends before the fault. Unless that is at the very end, it does not end its stream.
+fn ids(fault: Fault) -> impl Stream<Item = ItemId> + Send + 'static {
+    let messages = fault.position.messages();
+    let open = messages < MESSAGES;
+    let end = stream::pending().take(open.into());
+    stream::iter((1..=messages).map(|id| ItemId { id })).chain(end)
+}
+
+async fn until_status(mut stream: Streaming<Item>) -> (Vec<Item>, Status) {
+    let mut items = Vec::new();
+    loop {
+        match stream.message().await {
+            Ok(Some(item)) => items.push(item),
+            Ok(None) => panic!("the stream ended well after {items:?}"),
+            Err(status) => return (items, status),
+        }
+    }
+}
+
+/// The connection is not closed: the next call has an answer.
+pub async fn assert_lives(client: &mut Client) {
+    let reply = within(client.get(ItemId { id: 7 })).await.unwrap();
+    assert_eq!(reply.into_inner(), item(7));
+}
+
+pub fn assert_status(status: &Status, way: Way) {
+    let (code, message, own) = match way {
+        Way::Returned | Way::Raised | Way::RaisedAsync => {
+            (Code::NotFound, "Item not found", Some("own"))
+        }
+        Way::Panicked | Way::Error => (Code::Internal, "Internal Server Error", None),
+        Way::Structured => return details::assert_structured(status),
+    };
+    let got = (status.code(), status.message());
+    assert_eq!(got, (code, message), "{status:?}");
+    let got = status.metadata().get("x-own");
+    let got = got.map(|value| value.to_str().unwrap());
+    assert_eq!(got, own, "{status:?}");
+    assert!(!format!("{status:?}").contains(SECRET), "{status:?}");
+}

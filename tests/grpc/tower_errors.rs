@@ -1,0 +1,126 @@
+//! Errors of other people's: tower's own, and tonic's.
+
+use std::{future, io, pin::pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio::sync::Notify;
+use tonic::{Code, Status, metadata::MetadataMap};
+use tower::{BoxError, ServiceBuilder};
+use tower_exception::{ExceptionLayer, ServiceBuilderExt as _};
+
+use crate::{
+    client,
+    common::{self, PLAIN_504, PROTOCOLS, Protocol, Server, within},
+    generated::ItemId,
+};
+
+type Reply = Response<Full<Bytes>>;
+
+async fn status(server: &Server) -> Status {
+    let mut client = client::grpc(server.address());
+    within(client.get(ItemId::default())).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_timeout_is_deadline_exceeded() {
+    let service = ServiceBuilder::new()
+        .catch_exceptions()
+        .timeout(Duration::from_millis(20))
+        .service_fn(|_: Request<Incoming>| future::pending::<Result<Reply, BoxError>>());
+    let server = Server::start(service).await;
+    let status = status(&server).await;
+    let got = (status.code(), status.message());
+    assert_eq!(got, (Code::DeadlineExceeded, "Gateway Timeout"));
+    let mut client = server.connect(Protocol::Http1).await;
+    assert_eq!(client.get("/").await, PLAIN_504);
+}
+
+/// It is UNAVAILABLE, which clients retry.
+#[tokio::test]
+async fn an_overload_is_unavailable() {
+    let entered = Arc::new(Notify::new());
+    let enter = Arc::clone(&entered);
+    let service = ServiceBuilder::new()
+        .catch_exceptions()
+        .load_shed()
+        .concurrency_limit(1)
+        .service_fn(move |_: Request<Incoming>| {
+            enter.notify_one();
+            future::pending::<Result<Reply, BoxError>>()
+        });
+    let server = Server::start(service).await;
+    let mut first = client::grpc(server.address());
+    let mut first = pin!(first.get(ItemId::default()));
+    tokio::select! {
+        answer = &mut first => panic!("{answer:?}"),
+        () = within(entered.notified()) => {}
+    }
+    let status = status(&server).await;
+    let got = (status.code(), status.message());
+    assert_eq!(got, (Code::Unavailable, "Service Unavailable"));
+}
+
+/// With all that a status has.
+fn aborted() -> Status {
+    let mut metadata = MetadataMap::new();
+    metadata.insert("x-own", "own".parse().unwrap());
+    let details = Bytes::from_static(b"\x08\x0a");
+    Status::with_details_and_metadata(Code::Aborted, "try again", details, metadata)
+}
+
+/// An error that holds another one.
+#[derive(Debug)]
+struct Around(BoxError);
+
+impl std::fmt::Display for Around {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(common::SECRET_TEXT)
+    }
+}
+
+impl std::error::Error for Around {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+async fn returning(error: fn() -> BoxError) -> Server {
+    let service = ServiceBuilder::new()
+        .layer(ExceptionLayer::new())
+        .service_fn(move |_: Request<Incoming>| async move { Err::<Reply, _>(error()) });
+    Server::start(service).await
+}
+
+const STATUSES: [fn() -> BoxError; 4] = [
+    || aborted().into(),
+    || Around(aborted().into()).into(),
+    || Around(Around(aborted().into()).into()).into(),
+    || io::Error::other(aborted()).into(),
+];
+
+#[tokio::test]
+async fn a_status_goes_out_as_it_is() {
+    for error in STATUSES {
+        let server = returning(error).await;
+        let status = status(&server).await;
+        let got = (status.code(), status.message(), status.details());
+        assert_eq!(got, (Code::Aborted, "try again", &b"\x08\x0a"[..]));
+        assert_eq!(status.metadata().get("x-own").unwrap(), "own");
+    }
+}
+
+#[tokio::test]
+async fn a_json_client_gets_a_status_as_its_http_status() {
+    for error in STATUSES {
+        let server = returning(error).await;
+        for protocol in PROTOCOLS {
+            let mut client = server.connect(protocol).await;
+            let answer = client.ask(Method::POST, "/").await;
+            let expected = r#"409 | content-length: 22 | content-type: application/json | x-own: own | {"detail":"try again"}"#;
+            assert_eq!(answer, expected);
+        }
+    }
+}
