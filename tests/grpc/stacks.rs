@@ -10,7 +10,7 @@ use axum::{Json, Router, routing::post};
 use http::{Method, Version};
 use hyper::body::Incoming;
 use tonic::{
-    Request, Status,
+    Code, Request, Status,
     body::Body,
     service::Routes,
     transport::{self, server::TcpIncoming},
@@ -122,6 +122,20 @@ async fn in_axum_beside_rest() {
             let json = r#"404 | content-length: 27 | content-type: application/json | x-own: own | {"detail":"Item not found"}"#;
             assert_eq!(client.ask(Method::POST, path).await, json);
         }
+    }
+}
+
+#[tokio::test]
+async fn axums_404_is_unimplemented() {
+    let rest = Router::new().route("/", post(async || ()));
+    let layer = ExceptionLayer::new().adopt_error_responses();
+    let server = Server::start_axum(rest.layer(layer)).await;
+    for mut client in [
+        client::grpc(server.address()),
+        client::grpc_web(server.address(), Version::HTTP_11),
+    ] {
+        let status = within(client.get(ItemId::default())).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
     }
 }
 

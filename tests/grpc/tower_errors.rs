@@ -38,7 +38,7 @@ async fn a_timeout_is_deadline_exceeded() {
     assert_eq!(client.get("/").await, PLAIN_504);
 }
 
-/// It is UNAVAILABLE, which clients retry.
+/// It is UNAVAILABLE, which clients retry, in a second's time.
 #[tokio::test]
 async fn an_overload_is_unavailable() {
     let entered = Arc::new(Notify::new());
@@ -61,6 +61,8 @@ async fn an_overload_is_unavailable() {
     let status = status(&server).await;
     let got = (status.code(), status.message());
     assert_eq!(got, (Code::Unavailable, "Service Unavailable"));
+    let pushback = status.metadata().get("grpc-retry-pushback-ms");
+    assert_eq!(pushback.unwrap(), "1000");
 }
 
 /// With all that a status has.
