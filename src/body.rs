@@ -276,7 +276,7 @@ where
         match &self.kind {
             // What it raises here it will raise again when it is polled.
             Kind::Inner { body, .. } => catch_or(false, || body.is_end_stream()),
-            Kind::Other { other, .. } => other.is_end_stream(),
+            Kind::Other { other, .. } => catch_or(false, || other.is_end_stream()),
             Kind::Rendered { bytes } => bytes.is_empty(),
             Kind::Ending { .. } => false,
         }
@@ -290,7 +290,7 @@ where
                 // Trailers may come behind less than that.
                 Some(_) => SizeHint::default(),
             },
-            Kind::Other { other, .. } => other.size_hint(),
+            Kind::Other { other, .. } => catch_or(SizeHint::default(), || other.size_hint()),
             // axum writes `content-length: 0` for a body that is known to be empty, also with a 204 and a
             // 304, which must not have one (RFC 9110, section 8.6).
             Kind::Rendered { bytes } if bytes.is_empty() => SizeHint::default(),

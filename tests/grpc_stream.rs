@@ -62,6 +62,14 @@ impl Body for Failing {
         }
     }
 
+    /// Fails here too, where that is what it does.
+    fn is_end_stream(&self) -> bool {
+        if matches!(self.how, Fails::Panicking) {
+            panic!("{SECRET_TEXT}");
+        }
+        false
+    }
+
     /// As if it were to end well.
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(1000)

@@ -42,13 +42,10 @@ impl Form {
     /// Only a `POST` can be gRPC, so that for other methods no header is looked at.
     #[inline]
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
-        let method = request.method();
-        if *method == Method::POST {
-            return Protocol::of(request.headers()).map_or(Self::Full, Self::Grpc);
-        }
-        match *method == Method::HEAD {
-            true => Self::Head,
-            false => Self::Full,
+        match *request.method() {
+            Method::POST => Protocol::of(request.headers()).map_or(Self::Full, Self::Grpc),
+            Method::HEAD => Self::Head,
+            _ => Self::Full,
         }
     }
 
