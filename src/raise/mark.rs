@@ -2,7 +2,9 @@
 //!
 //! A destructor cannot ask for the payload of the unwinding that it runs in. So `raise` leaves a copy of the
 //! exception behind, which the exception itself keeps alive, as the payload: once somebody has caught it, and has
-//! dropped it, taken it over or copied it, there is nothing left.
+//! dropped it, taken it over or copied it, there is nothing left. Somebody may keep the payload as it is, as the
+//! `JoinHandle` of a task that has raised does; so what one task of tokio's has raised is not taken for what
+//! unwinds in another one, whose client it is none of the business of.
 
 use std::{
     cell::RefCell,
@@ -12,10 +14,17 @@ use std::{
     },
 };
 
+use tokio::task;
+
 use crate::Exception;
 
 thread_local! {
-    static UNWINDING: RefCell<Weak<Exception>> = const { RefCell::new(Weak::new()) };
+    static UNWINDING: RefCell<Weak<Raised>> = const { RefCell::new(Weak::new()) };
+}
+
+struct Raised {
+    exception: Exception,
+    by: Option<task::Id>,
 }
 
 /// How many there are that may ask. As long as there are none, nothing is copied.
@@ -24,7 +33,7 @@ static ASKING: AtomicUsize = AtomicUsize::new(0);
 /// What keeps the copy alive. A clone of it does not.
 #[derive(Default)]
 pub(crate) struct Mark {
-    _alive: Option<Arc<Exception>>,
+    _alive: Option<Arc<Raised>>,
 }
 
 impl Mark {
@@ -32,12 +41,12 @@ impl Mark {
         if ASKING.load(Relaxed) == 0 {
             return Self::default();
         }
-        let exception = Arc::new(exception());
+        let (exception, by) = (exception(), task::try_id());
+        let raised = Arc::new(Raised { exception, by });
         // Fails where the thread is ending. Then nobody asks any more.
-        let _ =
-            UNWINDING.try_with(|unwinding| *unwinding.borrow_mut() = Arc::downgrade(&exception));
+        let _ = UNWINDING.try_with(|unwinding| *unwinding.borrow_mut() = Arc::downgrade(&raised));
         Self {
-            _alive: Some(exception),
+            _alive: Some(raised),
         }
     }
 }
@@ -57,10 +66,11 @@ impl Asking {
         Self(())
     }
 
-    /// The exception that was raised last on this thread, if nobody has caught it.
+    /// The exception that was raised last on this thread, if nobody has caught it, and if it was in this task.
     pub(crate) fn unwinding(&self) -> Option<Exception> {
-        let unwinding = UNWINDING.try_with(|unwinding| unwinding.borrow().upgrade());
-        Some(Exception::clone(&*unwinding.ok()??))
+        let raised = UNWINDING.try_with(|unwinding| unwinding.borrow().upgrade());
+        let raised = raised.ok()??;
+        (raised.by == task::try_id()).then(|| raised.exception.clone())
     }
 }
 
