@@ -11,9 +11,10 @@ use tungstenite::protocol::frame::{self, Frame};
 
 use super::{connection::Connection, wire::Wire};
 use crate::{
-    Answer, Caught, CloseCode, Exception, HttpException, Place, WebSocketException,
+    Answer, Caught, CloseCode, Exception, How, HttpException, Place, WebSocketException,
     handlers::{Handled, Reply, ReplyKind},
     interrupt::{catch, catch_poll, quietly},
+    raise::Asking,
     settings::Kept,
     thrown::Thrown,
 };
@@ -26,6 +27,19 @@ pub enum Cause {
     Ordered(WebSocketException),
     /// The application has let go of it.
     Dropped,
+}
+
+impl Cause {
+    /// Why the application lets go of a connection at this moment.
+    pub fn of_drop(asking: &Asking) -> Self {
+        if !thread::panicking() {
+            return Self::Dropped;
+        }
+        Self::Thrown(match asking.unwinding() {
+            Some(exception) => Thrown::exception(exception, How::Raised, Place::Upgraded),
+            None => Thrown::unknown_panic(Place::Upgraded),
+        })
+    }
 }
 
 /// Closes a connection, for whatever cause, and is done by `deadline`.

@@ -14,7 +14,7 @@ use super::{
     registry::Registration,
     wire::Wire,
 };
-use crate::{chain::chain, interrupt::catch_or, settings::Kept, thrown::Thrown};
+use crate::{chain::chain, interrupt::catch_or, raise::Asking, settings::Kept, thrown::Thrown};
 
 /// One connection that becomes a WebSocket, or is one. The application has it through a
 /// [`Guard`](super::guard::Guard); whoever is to close it from elsewhere has it too.
@@ -22,6 +22,7 @@ pub struct Connection {
     kept: Kept,
     settings: UpgradeSettings,
     runtime: Handle,
+    asking: Asking,
     state: Mutex<State>,
 }
 
@@ -60,6 +61,7 @@ impl Connection {
             kept,
             settings,
             runtime,
+            asking: Asking::begin(),
             state: Mutex::new(state),
         })
     }
@@ -129,18 +131,27 @@ impl Connection {
     }
 
     /// The application has let go of the guard.
-    pub fn unguarded(self: &Arc<Self>, cause: impl FnOnce() -> Cause) {
+    pub fn unguarded(self: &Arc<Self>) {
         let mut state = self.state();
         state.guarded = false;
-        if let Stage::Opening(_) = state.stage {
-            // The handshake failed, or was refused.
-            state.stage = Stage::Over;
-            let registration = state.registration.take();
-            drop(state);
-            drop(registration);
-        } else if state.catching == 0 {
-            drop(state);
-            self.close(cause());
+        match &state.stage {
+            Stage::Opening(_) => {
+                // The handshake failed, or was refused.
+                state.stage = Stage::Over;
+                let registration = state.registration.take();
+                drop(state);
+                drop(registration);
+            }
+            _ if state.catching == 0 => {
+                drop(state);
+                self.close(Cause::of_drop(&self.asking));
+            }
+            // Whatever is yet to be heard, the peer cannot be told of it.
+            Stage::Open(wire) if !wire.takes_close() => {
+                drop(state);
+                self.close(Cause::Dropped);
+            }
+            Stage::Open(_) | Stage::Over => {}
         }
     }
 
@@ -222,7 +233,7 @@ impl Drop for Catching {
         state.catching -= 1;
         if state.catching == 0 && !state.guarded {
             drop(state);
-            self.0.close(Cause::Dropped);
+            self.0.close(Cause::of_drop(&self.0.asking));
         }
     }
 }

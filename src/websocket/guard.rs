@@ -3,24 +3,20 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    thread,
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    close::Cause,
     connection::{Connection, Direction},
     upgrade::Exchange,
     wire::Wire,
 };
-use crate::{How, Place, raise::Asking, thrown::Thrown};
 
 /// The connection, as the application has it. Dropped without a close frame, it sends one.
 pub struct Guard {
     connection: Arc<Connection>,
     exchange: Exchange,
-    asking: Asking,
 }
 
 impl Guard {
@@ -28,7 +24,6 @@ impl Guard {
         Self {
             connection,
             exchange: Exchange::default(),
-            asking: Asking::begin(),
         }
     }
 }
@@ -98,14 +93,6 @@ impl AsyncWrite for Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.connection.unguarded(|| {
-            if !thread::panicking() {
-                return Cause::Dropped;
-            }
-            Cause::Thrown(match self.asking.unwinding() {
-                Some(exception) => Thrown::exception(exception, How::Raised, Place::Upgraded),
-                None => Thrown::unknown_panic(Place::Upgraded),
-            })
-        });
+        self.connection.unguarded();
     }
 }
