@@ -128,7 +128,11 @@ impl UpgradeHandle {
                     None
                 }
             };
-            CatchUpgraded { future, catching }
+            CatchUpgraded {
+                future,
+                poll: Fut::poll,
+                catching,
+            }
         }
     }
 }
@@ -146,11 +150,15 @@ pin_project! {
         // Dropped first: what it lets go of is yet under the eyes of the other.
         #[pin]
         future: Option<F>,
+        // The future's own. Were it named by a bound on `F`, `BoxError` would be too, and the compiler, which
+        // forgets lifetimes when it looks whether a future is `Send`, would not find it `'static` inside a
+        // `join!` or a `select!`.
+        poll: fn(Pin<&mut F>, &mut Context<'_>) -> Poll<Result<(), BoxError>>,
         catching: Catching,
     }
 }
 
-impl<F: Future<Output = Result<(), BoxError>>> Future for CatchUpgraded<F> {
+impl<F> Future for CatchUpgraded<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -158,7 +166,7 @@ impl<F: Future<Output = Result<(), BoxError>>> Future for CatchUpgraded<F> {
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Ready(());
         };
-        let thrown = match catch_poll(cx, |cx| future.poll(cx)) {
+        let thrown = match catch_poll(cx, |cx| (this.poll)(future, cx)) {
             Ok(poll) => match ready!(poll) {
                 Ok(()) => None,
                 Err(error) => Some(Thrown::from_error(error, Place::Upgraded)),
