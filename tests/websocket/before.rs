@@ -1,43 +1,331 @@
 //! Exceptions before the handshake is answered.
 
-use axum::{Router, extract::WebSocketUpgrade, routing::any};
-use tower_exception::{CloseCode, ExceptionLayer, HttpException, WebSocketException};
+use std::{
+    io,
+    panic::panic_any,
+    task::{Context, Poll},
+};
 
-use crate::support::{closed, code, connect, serve, try_connect};
+use bytes::Bytes;
+use futures_util::future::{Pending, pending};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tower::{BoxError, Layer, Service, service_fn};
+use tower_exception::{
+    Caught, CloseCode, Exception, ExceptionLayer, HttpException, RequestHead, WebSocketException,
+    render::Rendered,
+};
 
-fn refusal() -> WebSocketException {
-    WebSocketException::new(CloseCode::POLICY_VIOLATION).with_reason("no token")
+use crate::support::*;
+
+type Answered = Result<Response<Full<Bytes>>, BoxError>;
+
+async fn failing(request: Request<Incoming>) -> Answered {
+    match request.uri().path() {
+        "/returned" => Err(no_swearing().into()),
+        "/either" => Err(Exception::from(no_swearing()).into()),
+        "/hidden" => Err(io::Error::other(io::Error::other(no_swearing())).into()),
+        "/raised" => no_swearing().raise(),
+        "/raised-async" => no_swearing().raise_async().await,
+        "/panic-any" => panic_any(no_swearing()),
+        "/task" => Err(tokio::spawn(async { no_swearing().raise() })
+            .await
+            .map(|()| "done")
+            .unwrap_err()
+            .into()),
+        "/attached" => Ok(no_swearing().into()),
+        "/http" => Err(HttpException::unauthorized("who are you?").into()),
+        "/secret" => Err(SecretError.into()),
+        _ => Ok(Response::new(Full::default())),
+    }
 }
 
 #[tokio::test]
-async fn returned_raised_and_raised_async() {
-    let returned = |_: WebSocketUpgrade| async { Err::<(), _>(refusal()) };
-    async fn raised(_: WebSocketUpgrade) -> () {
-        refusal().raise()
+async fn whichever_way() {
+    let (layer, mut told) = observed(upgrades());
+    let address = serve(layer.layer(service_fn(failing))).await;
+    for protocol in PROTOCOLS {
+        for (path, how) in [
+            ("/returned", "Returned"),
+            ("/either", "Returned"),
+            ("/hidden", "Returned"),
+            ("/raised", "Raised"),
+            ("/raised-async", "RaisedAsync"),
+            ("/panic-any", "Raised"),
+            ("/task", "Raised"),
+            ("/attached", "Attached"),
+        ] {
+            let mut client = connect_over(protocol, address, path).await;
+            assert_eq!(
+                closed(&mut client).await,
+                code(1008, "no swearing"),
+                "{path}"
+            );
+            assert_eq!(
+                told.next().await,
+                format!("{how} Future Close(1008): 1008: no swearing"),
+                "{path}"
+            );
+        }
     }
-    let raised_async = |_: WebSocketUpgrade| async { refusal().raise_async::<()>().await };
-    let app = Router::new()
-        .route("/returned", any(returned))
-        .route("/raised", any(raised))
-        .route("/raised-async", any(raised_async))
-        .layer(ExceptionLayer::new().with_upgrades());
-    let address = serve(app).await;
-    for path in ["/returned", "/raised", "/raised-async"] {
+    told.assert_nothing_else();
+    all_closed(&layer).await;
+}
+
+#[tokio::test]
+async fn in_call() {
+    let raising = |_: Request<Incoming>| -> std::future::Ready<Answered> { no_swearing().raise() };
+    let (layer, mut told) = observed(upgrades());
+    let address = serve(layer.layer(service_fn(raising))).await;
+    let mut client = connect(address, "/").await;
+    assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
+    assert_eq!(
+        told.next().await,
+        "Raised Call Close(1008): 1008: no swearing"
+    );
+}
+
+#[tokio::test]
+async fn in_poll_ready() {
+    #[derive(Clone)]
+    struct Broken;
+    impl Service<Request<Incoming>> for Broken {
+        type Response = Response<Full<Bytes>>;
+        type Error = WebSocketException;
+        type Future = Pending<Result<Self::Response, Self::Error>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            Poll::Ready(Err(no_swearing()))
+        }
+        fn call(&mut self, _: Request<Incoming>) -> Self::Future {
+            pending()
+        }
+    }
+    let (layer, mut told) = observed(upgrades());
+    let address = serve(layer.layer(Broken)).await;
+    for protocol in PROTOCOLS {
+        let mut client = connect_over(protocol, address, "/").await;
+        assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
+        assert_eq!(
+            told.next().await,
+            "Returned Readiness Close(1008): 1008: no swearing"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_http_exception_or_an_error_is_an_ordinary_response() {
+    let (layer, mut told) = observed(upgrades());
+    let address = serve(layer.layer(service_fn(failing))).await;
+    for (path, status) in [("/http", 401), ("/secret", 500)] {
+        let mut client = Raw::connect(address).await;
+        let head = client.ask(&handshake(path, &[])).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        let response = extended_connect(address, path, &[]).await;
+        assert_eq!(response.status(), status);
+    }
+    for _ in 0..2 {
+        let expected = "Returned Future Status(401): 401: who are you?";
+        assert_eq!(told.next().await, expected);
+    }
+    assert_eq!(layer.upgrades().count(), 0);
+}
+
+#[tokio::test]
+async fn what_goes_over_the_wire_is_as_rfc_6455_has_it() {
+    let address = serve(upgrades().layer(service_fn(failing))).await;
+    let mut client = Raw::connect(address).await;
+    let head = client.ask(&handshake("/returned", &[])).await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    assert_eq!(header(&head, "connection"), ["upgrade"]);
+    assert_eq!(header(&head, "upgrade"), ["websocket"]);
+    assert_eq!(header(&head, "sec-websocket-accept"), [ACCEPT]);
+    assert_eq!(header(&head, "sec-websocket-extensions"), [""; 0]);
+    client.send(&masked_close(1008)).await;
+    assert_eq!(
+        client.rest().await.unwrap(),
+        close_frame(1008, "no swearing")
+    );
+}
+
+#[tokio::test]
+async fn the_first_subprotocol_that_is_offered_is_taken_up() {
+    let address = serve(upgrades().layer(service_fn(failing))).await;
+    let none: &[&str] = &[];
+    for (offered, taken_up) in [
+        (none, none),
+        (&["chat"], &["chat"]),
+        (&["chat, superchat"], &["chat"]),
+        (&["superchat,chat"], &["superchat"]),
+        (&["one", "two, three"], &["one"]),
+        (&[" , ,, late ", "later"], &["late"]),
+        (&["", "v1.json"], &["v1.json"]),
+        (&[","], none),
+    ] {
+        let lines = offered.iter();
+        let lines: Vec<_> = lines
+            .map(|line| format!("Sec-WebSocket-Protocol: {line}"))
+            .collect();
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        let mut client = Raw::connect(address).await;
+        let head = client.ask(&handshake("/returned", &lines)).await;
+        assert_eq!(
+            header(&head, "sec-websocket-protocol"),
+            taken_up,
+            "{offered:?}"
+        );
+        assert_eq!(client.take(2).await[0], CLOSE);
+    }
+    let offer = ("sec-websocket-protocol", "chat, superchat");
+    let response = extended_connect(address, "/returned", &[offer]).await;
+    assert_eq!(response.headers()["sec-websocket-protocol"], "chat");
+}
+
+#[tokio::test]
+async fn handlers_come_first() {
+    let layer = upgrades()
+        .on(
+            |exception: Caught<WebSocketException>| match exception.request().uri().path() {
+                "/another" => Exception::from(exception.clone().with_reason("mind your language")),
+                _ => Exception::from(HttpException::forbidden("not with us")),
+            },
+        )
+        .on_status(
+            StatusCode::UNAUTHORIZED,
+            async |_: Caught<HttpException>| {
+                tokio::task::yield_now().await;
+                WebSocketException::new(CloseCode::UNAUTHORIZED).with_reason("who are you?")
+            },
+        )
+        .on(|_: Caught<SecretError>| WebSocketException::new(CloseCode::INTERNAL_ERROR));
+    let (layer, mut told) = observed(layer);
+    let app = service_fn(async |request: Request<Incoming>| -> Answered {
+        match request.uri().path() {
+            "/status" => Err(HttpException::unauthorized("who are you?").into()),
+            "/error" => Err(SecretError.into()),
+            _ => Err(no_swearing().into()),
+        }
+    });
+    let address = serve(layer.layer(app)).await;
+    for protocol in PROTOCOLS {
+        for (path, close, expected) in [
+            (
+                "/another",
+                code(1008, "mind your language"),
+                "Returned Future Close(1008): 1008: no swearing",
+            ),
+            (
+                "/status",
+                code(3000, "who are you?"),
+                "Returned Future Close(3000): 401: who are you?",
+            ),
+        ] {
+            let mut client = connect_over(protocol, address, path).await;
+            assert_eq!(closed(&mut client).await, close);
+            assert_eq!(told.next().await, expected);
+        }
+        let mut client = connect_over(protocol, address, "/error").await;
+        assert_eq!(closed(&mut client).await, code(1011, ""));
+        told.next().await;
+    }
+    let mut client = Raw::connect(address).await;
+    let head = client.ask(&handshake("/http", &[])).await;
+    assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
+    let expected = "Returned Future Status(403): 1008: no swearing";
+    assert_eq!(told.next().await, expected);
+    assert_eq!(extended_connect(address, "/http", &[]).await.status(), 403);
+    assert_eq!(told.next().await, expected);
+    told.assert_nothing_else();
+    all_closed(&layer).await;
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_makes_it_a_500() {
+    let layer = upgrades().on(|_: Caught<WebSocketException>| -> StatusCode {
+        panic!("{SECRET_TEXT}");
+    });
+    let (layer, mut told) = observed(layer);
+    let address = serve(layer.layer(service_fn(failing))).await;
+    let mut client = Raw::connect(address).await;
+    let head = client.ask(&handshake("/returned", &[])).await;
+    assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
+    assert_eq!(
+        told.next().await,
+        format!("Panicked Answer Status(500): panicked: {SECRET_TEXT}")
+    );
+    assert_eq!(
+        told.next().await,
+        "Returned Future Status(500): 1008: no swearing"
+    );
+    told.assert_nothing_else();
+}
+
+#[tokio::test]
+async fn reject_with_http() {
+    let layer = upgrades().reject_with_http(StatusCode::NOT_ACCEPTABLE);
+    let (layer, mut told) = observed(layer);
+    let address = serve(layer.layer(service_fn(failing))).await;
+    for path in ["/returned", "/raised-async", "/attached"] {
+        let mut client = Raw::connect(address).await;
+        let head = client.ask(&handshake(path, &[])).await;
+        assert!(head.starts_with("HTTP/1.1 406 "), "{head}");
+        assert_eq!(header(&head, "sec-websocket-accept"), [""; 0]);
+        let body = r#"{"detail":"no swearing"}"#;
+        assert_eq!(client.take(body.len()).await, body.as_bytes());
+        assert!(
+            told.next()
+                .await
+                .ends_with("Status(406): 1008: no swearing")
+        );
+        let response = extended_connect(address, path, &[]).await;
+        assert_eq!(response.status(), 406);
+        assert!(
+            told.next()
+                .await
+                .ends_with("Status(406): 1008: no swearing")
+        );
+    }
+    assert_eq!(layer.upgrades().count(), 0);
+}
+
+#[tokio::test]
+async fn a_rejection_that_is_adopted_may_become_a_close() {
+    let layer = upgrades()
+        .adopt_error_responses()
+        .on_status(StatusCode::NOT_FOUND, |_: Caught<HttpException>| {
+            WebSocketException::new(CloseCode::new(4404).unwrap())
+        });
+    let app = service_fn(async |_: Request<Incoming>| -> Answered {
+        let response = Response::builder().status(StatusCode::NOT_FOUND);
+        Ok(response.body(Full::default())?)
+    });
+    let (layer, mut told) = observed(layer);
+    let address = serve(layer.layer(app)).await;
+    for protocol in PROTOCOLS {
+        let mut client = connect_over(protocol, address, "/").await;
+        assert_eq!(closed(&mut client).await, code(4404, ""));
+        assert_eq!(
+            told.next().await,
+            "Adopted Future Close(4404): 404: Not Found"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_renderer_is_for_http() {
+    fn in_capitals(exception: &HttpException, _: &RequestHead) -> Rendered {
+        let body = exception.to_string().to_uppercase();
+        Rendered::new(HeaderValue::from_static("text/plain"), body)
+    }
+    let layer = ExceptionLayer::new().with_upgrades().render(in_capitals);
+    let address = serve(layer.layer(service_fn(failing))).await;
+    for path in ["/returned", "/attached"] {
         let mut client = connect(address, path).await;
-        assert_eq!(closed(&mut client).await, code(1008, "no token"), "{path}");
+        assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
     }
-}
-
-#[tokio::test]
-async fn an_http_exception_is_an_ordinary_response() {
-    let unauthorized =
-        |_: WebSocketUpgrade| async { Err::<(), _>(HttpException::unauthorized("who are you?")) };
-    let app = Router::new()
-        .route("/", any(unauthorized))
-        .layer(ExceptionLayer::new().with_upgrades());
-    let refused = try_connect(serve(app).await, "/", &[]).await.unwrap_err();
-    let tokio_tungstenite::tungstenite::Error::Http(response) = refused else {
-        panic!("{refused}");
-    };
-    assert_eq!(response.status(), 401);
+    let mut client = Raw::connect(address).await;
+    let head = client.ask(&handshake("/http", &[])).await;
+    assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
+    let body = "401: WHO ARE YOU?";
+    assert_eq!(client.take(body.len()).await, body.as_bytes());
 }

@@ -1,0 +1,150 @@
+//! Connections that were split between tasks.
+
+use std::{future::poll_fn, io::ErrorKind, pin::Pin, task::Poll, time::Duration};
+
+use axum::extract::ws::WebSocket;
+use futures_util::{SinkExt, StreamExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
+    sync::{mpsc, oneshot},
+};
+use tower::Layer;
+
+use crate::support::*;
+
+/// With the handle, what goes wrong with one half closes the connection under the other one.
+#[tokio::test]
+async fn the_other_half_gets_an_error() {
+    let (layer, mut told) = observed(upgrades());
+    let (sender, mut errors) = mpsc::unbounded_channel();
+    let route = caught(move |socket: WebSocket| {
+        let sender = sender.clone();
+        async move {
+            let (mut writing, mut reading) = socket.split();
+            let (pending, is_pending) = oneshot::channel();
+            tokio::spawn(async move {
+                let hello = reading.next().await.unwrap().unwrap();
+                assert_eq!(hello.to_text().unwrap(), "hello");
+                pending.send(()).unwrap();
+                sender
+                    .send(reading.next().await.unwrap().unwrap_err())
+                    .unwrap();
+                assert!(reading.next().await.is_none_or(|next| next.is_err()));
+            });
+            is_pending.await?;
+            writing.send("hello".into()).await?;
+            Err(no_swearing().into())
+        }
+    });
+    let address = serve(app(route, layer.clone())).await;
+    for protocol in PROTOCOLS {
+        let mut client = connect_over(protocol, address, "/").await;
+        let close = closed_after_hello(&mut client).await;
+        assert_eq!(close, code(1008, "no swearing"));
+        let error = within(errors.recv()).await.unwrap();
+        assert_eq!(
+            error.to_string(),
+            "IO error: the WebSocket was closed by an exception"
+        );
+    }
+    all_closed(&layer).await;
+    assert_eq!(
+        told.all(),
+        ["Returned Upgraded Close(1008): 1008: no swearing"; 2]
+    );
+}
+
+#[tokio::test]
+async fn the_other_half_gets_an_error_on_whatever_it_does() {
+    let (sender, mut errors) = mpsc::unbounded_channel();
+    let app = accepting_caught(move |io: Bare| {
+        let sender = sender.clone();
+        async move {
+            let (mut reading, mut writing) = split(io);
+            let (pending, is_pending) = oneshot::channel();
+            tokio::spawn(async move {
+                pending.send(()).unwrap();
+                let mut buffer = [0; 10];
+                for error in [
+                    reading.read(&mut buffer).await.unwrap_err(),
+                    reading.read(&mut buffer).await.unwrap_err(),
+                    writing.write(b"x").await.unwrap_err(),
+                    writing.flush().await.unwrap_err(),
+                    writing.shutdown().await.unwrap_err(),
+                ] {
+                    sender.send(error.kind()).unwrap();
+                }
+            });
+            is_pending.await?;
+            no_swearing().raise()
+        }
+    });
+    let layer = upgrades();
+    let address = serve(layer.layer(app)).await;
+    let mut client = connect(address, "/").await;
+    assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
+    for _ in 0..5 {
+        let error = within(errors.recv()).await.unwrap();
+        assert_eq!(error, ErrorKind::ConnectionAborted);
+    }
+}
+
+/// A writer that is stuck because the client does not read is woken too.
+#[tokio::test]
+async fn the_other_half_was_stuck_writing() {
+    let (sender, mut errors) = mpsc::unbounded_channel();
+    let app = accepting_caught(move |io: Bare| {
+        let sender = sender.clone();
+        async move {
+            let (_reading, mut writing) = split(io);
+            let (stuck, is_stuck) = oneshot::channel();
+            let mut stuck = Some(stuck);
+            tokio::spawn(async move {
+                let message = [&[0x82, 126, 0xff, 0xff][..], &[0; 0xffff]].concat();
+                let writing = poll_fn(|cx| {
+                    loop {
+                        match Pin::new(&mut writing).poll_write(cx, &message) {
+                            Poll::Ready(Ok(_)) => {}
+                            Poll::Ready(Err(error)) => return Poll::Ready(error),
+                            Poll::Pending => {
+                                stuck.take().map(|stuck| stuck.send(()));
+                                return Poll::Pending;
+                            }
+                        }
+                    }
+                });
+                sender.send(writing.await.kind()).unwrap();
+            });
+            is_stuck.await?;
+            no_swearing().raise()
+        }
+    });
+    let layer = upgrades().close_timeout(Duration::from_millis(100));
+    let address = serve(layer.layer(app)).await;
+    let _client = Raw::open(address, "/").await;
+    let error = within(errors.recv()).await.unwrap();
+    assert_eq!(error, ErrorKind::ConnectionAborted);
+    all_closed(&layer).await;
+}
+
+/// Without the handle nobody knows of a half: the connection is there as long as the other one is.
+#[tokio::test]
+async fn without_the_handle_the_other_half_goes_on() {
+    let (layer, mut told) = observed(upgrades());
+    let route = bare(async |socket: WebSocket| {
+        let (writing, mut reading) = socket.split();
+        let raising = tokio::spawn(async move {
+            let _writing = writing;
+            no_swearing().raise()
+        });
+        raising.await.unwrap_err();
+        let hello = reading.next().await.unwrap().unwrap();
+        assert_eq!(hello.to_text().unwrap(), "hello");
+    });
+    let address = serve(app(route, layer.clone())).await;
+    let mut client = connect(address, "/").await;
+    client.send("hello".into()).await.unwrap();
+    assert_eq!(closed(&mut client).await, code(1000, ""));
+    told.assert_nothing_else();
+    all_closed(&layer).await;
+}

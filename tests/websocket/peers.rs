@@ -1,0 +1,134 @@
+//! What clients do whose WebSocket is closed by an exception.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tower::Layer;
+
+use crate::support::*;
+
+const SOON: Duration = Duration::from_millis(100);
+
+#[tokio::test]
+async fn it_never_answers() {
+    let layer = upgrades().close_timeout(SOON);
+    let address = serve(layer.layer(accepting(async |_io| no_swearing().raise()))).await;
+    for protocol in PROTOCOLS {
+        let client = connect_over(protocol, address, "/").await;
+        all_closed(&layer).await;
+        let mut sent = Vec::new();
+        let mut io = client.into_inner();
+        within(io.read_to_end(&mut sent)).await.unwrap();
+        assert_eq!(sent, close_frame(1008, "no swearing"), "{protocol:?}");
+    }
+}
+
+/// It is given no more than the close timeout, and not half a frame.
+#[tokio::test]
+async fn it_does_not_read() {
+    let (layer, mut told) = observed(upgrades().close_timeout(SOON));
+    let app = accepting(async |mut io: Bare| {
+        let message = [&[0x82, 126, 0xff, 0xff][..], &[0; 0xffff]].concat();
+        let writing = async { while io.write_all(&message).await.is_ok() {} };
+        let _ = tokio::time::timeout(SOON, writing).await;
+        no_swearing().raise()
+    });
+    let address = serve(layer.layer(app)).await;
+    let _client = Raw::open(address, "/").await;
+    assert!(told.next().await.starts_with("Raised Upgraded "));
+    all_closed(&layer).await;
+}
+
+#[tokio::test]
+async fn it_is_gone_and_the_application_knows() {
+    for reset in [false, true] {
+        let (layer, mut told) = observed(upgrades());
+        let app = accepting_caught(async |mut io: Bare| {
+            let mut received = Vec::new();
+            io.read_to_end(&mut received).await?;
+            Err("it should have closed".into())
+        });
+        let address = serve(layer.layer(app)).await;
+        let client = Raw::open(address, "/").await;
+        match reset {
+            true => client.reset(),
+            false => drop(client),
+        }
+        let told = told.next().await;
+        assert!(told.starts_with("Returned Upgraded CutShort: "), "{told}");
+        all_closed(&layer).await;
+    }
+}
+
+#[tokio::test]
+async fn it_is_gone_and_nobody_knows() {
+    for reset in [false, true] {
+        let (layer, mut told) = observed(upgrades());
+        let gone = std::sync::Arc::new(tokio::sync::Notify::new());
+        let app = {
+            let gone = gone.clone();
+            accepting(move |io: Bare| {
+                let gone = gone.clone();
+                async move {
+                    let _io = io;
+                    gone.notified().await;
+                    no_swearing().raise()
+                }
+            })
+        };
+        let address = serve(layer.layer(app)).await;
+        let client = Raw::open(address, "/").await;
+        match reset {
+            true => client.reset(),
+            false => drop(client),
+        }
+        gone.notify_one();
+        assert!(told.next().await.starts_with("Raised Upgraded "));
+        all_closed(&layer).await;
+        told.assert_nothing_else();
+    }
+}
+
+/// A reset would take away what the client has not read yet.
+#[tokio::test]
+async fn it_sends_megabytes_before_it_reads() {
+    let layer = upgrades();
+    let address = serve(layer.layer(accepting(async |_io| no_swearing().raise()))).await;
+    for protocol in PROTOCOLS {
+        let mut io = connect_over(protocol, address, "/").await.into_inner();
+        let message = masked(TEXT, &[b'x'; 125]);
+        let messages = message.repeat((8 << 20) / message.len());
+        within(io.write_all(&messages)).await.unwrap();
+        within(io.write_all(&masked_close(1008))).await.unwrap();
+        let mut sent = Vec::new();
+        within(io.read_to_end(&mut sent)).await.unwrap();
+        assert_eq!(sent, close_frame(1008, "no swearing"), "{protocol:?}");
+        all_closed(&layer).await;
+    }
+}
+
+#[tokio::test]
+async fn it_sends_without_end() {
+    let layer = upgrades().close_timeout(SOON);
+    let address = serve(layer.layer(accepting(async |_io| no_swearing().raise()))).await;
+    for protocol in PROTOCOLS {
+        let mut io = connect_over(protocol, address, "/").await.into_inner();
+        let message = masked(TEXT, &[b'x'; 125]).repeat(100);
+        within(async { while io.write_all(&message).await.is_ok() {} }).await;
+        all_closed(&layer).await;
+    }
+}
+
+/// It has closed its side of the connection without a close frame, and reads on.
+#[tokio::test]
+async fn it_has_shut_down() {
+    let layer = upgrades();
+    let address = serve(layer.layer(accepting(async |mut io: Bare| {
+        io.read_to_end(&mut Vec::new()).await.unwrap();
+    })))
+    .await;
+    let mut client = Raw::open(address, "/").await;
+    client.0.shutdown().await.unwrap();
+    assert_eq!(client.rest().await.unwrap(), b"");
+    all_closed(&layer).await;
+}
