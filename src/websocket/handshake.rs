@@ -48,7 +48,8 @@ enum Malformed {
 #[inline]
 pub fn is_asked_for<B>(request: &Request<B>) -> bool {
     match request.version() {
-        Version::HTTP_11 => is_named(request.headers()),
+        // A CONNECT is a tunnel, whatever else it says.
+        Version::HTTP_11 => is_named(request.headers()) && request.method() != Method::CONNECT,
         Version::HTTP_2 => request.method() == Method::CONNECT && is_protocol(request.extensions()),
         _ => false,
     }
