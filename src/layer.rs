@@ -261,7 +261,7 @@ impl<C: Settings> ExceptionLayer<C> {
     #[cfg(feature = "websocket")]
     #[must_use]
     pub fn close_timeout(self, timeout: Duration) -> ExceptionLayer<Custom> {
-        self.configure_upgrades(|upgrades| upgrades.close_timeout = timeout)
+        self.configure_upgrades(|upgrades| upgrades.close_timeout = timeout.min(LONGEST_TIMEOUT))
     }
 
     /// Sets what a WebSocket is closed with that the application lets go of without a close frame, in no
@@ -334,6 +334,10 @@ impl<C: Settings> ExceptionLayer<C> {
         }
     }
 }
+
+/// A century: not too long to be added to a moment.
+#[cfg(feature = "websocket")]
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl<S, C: Settings> Layer<S> for ExceptionLayer<C> {
     type Service = ExceptionService<S, C>;
