@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{close::close_frame, frames::Frames};
-use crate::{CloseCode, WebSocketException};
+use crate::{CloseCode, WebSocketException, interrupt::quietly};
 
 /// The real connection, and how far the frames have come in either direction.
 pub struct Wire {
@@ -114,9 +114,12 @@ impl Drop for Wire {
         if self.takes_close() {
             let frame = close_frame(&WebSocketException::new(CloseCode::GOING_AWAY));
             let mut cx = Context::from_waker(Waker::noop());
-            if self.poll_write(&mut cx, &frame).is_ready() {
-                let _ = self.poll_flush(&mut cx);
-            }
+            // The stream is other people's code, which may need what is no longer there.
+            quietly(|| {
+                if self.poll_write(&mut cx, &frame).is_ready() {
+                    let _ = self.poll_flush(&mut cx);
+                }
+            });
         }
     }
 }
