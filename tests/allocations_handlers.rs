@@ -79,6 +79,21 @@ fn five_handlers_add_none() {
     assert_eq!(allocations(&mut layered, request(), 200), 0);
 }
 
+#[cfg(feature = "websocket")]
+#[test]
+fn upgrades_add_none_to_what_is_no_upgrade() {
+    let mut layered = ExceptionLayer::new()
+        .with_upgrades()
+        .layer(service_fn(hello));
+    allocations(&mut layered, request(), 200);
+    assert_eq!(allocations(&mut layered, request(), 200), 0);
+    let mut other_upgrade = request();
+    other_upgrade
+        .headers_mut()
+        .insert("upgrade", http::HeaderValue::from_static("h2c"));
+    assert_eq!(allocations(&mut layered, other_upgrade, 200), 0);
+}
+
 #[test]
 fn adopting_adds_none_where_there_is_nothing_to_adopt() {
     let mut layered = five_handlers()

@@ -160,6 +160,34 @@ mod tests {
             }
         }
 
+        /// A peer need not send frames at all.
+        #[test]
+        fn whatever_comes_it_depends_on_no_split(
+            bytes: Vec<u8>,
+            // Frames with long heads and little else.
+            heads in prop::collection::vec((any::<u8>(), 120..=255_u8, 0..3_u8), 0..9),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
+        ) {
+            let heads = heads.iter().flat_map(|(first, second, length)| {
+                [*first, *second, 0, 0, 0, 0, 0, 0, 0, *length, 1, 2, 3, 4, 3, 232]
+            });
+            let stream: Vec<u8> = heads.chain(bytes).collect();
+            let mut whole = Frames::default();
+            whole.pass(&stream);
+
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
+            cuts.push(stream.len());
+            cuts.sort_unstable();
+            let mut tracker = Frames::default();
+            let mut begin = 0;
+            for end in cuts {
+                tracker.pass(&stream[begin..end]);
+                begin = end;
+            }
+            prop_assert_eq!(tracker.between(), whole.between());
+            prop_assert_eq!(tracker.closed(), whole.closed());
+        }
+
         #[test]
         fn however_the_stream_is_split(
             frames in frames(),

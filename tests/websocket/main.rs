@@ -13,6 +13,7 @@ mod halves;
 mod malformed;
 mod nested;
 mod peers;
+mod races;
 mod refused;
 mod runtimes;
 mod support;

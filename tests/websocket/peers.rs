@@ -23,6 +23,18 @@ async fn it_never_answers() {
     }
 }
 
+/// However long the server would have waited.
+#[tokio::test]
+async fn it_answers() {
+    for timeout in [Duration::ZERO, Duration::MAX] {
+        let layer = upgrades().close_timeout(timeout);
+        let address = serve(layer.layer(accepting(async |_io| no_swearing().raise()))).await;
+        let mut client = connect(address, "/").await;
+        assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
+        all_closed(&layer).await;
+    }
+}
+
 /// It is given no more than the close timeout, and not half a frame.
 #[tokio::test]
 async fn it_does_not_read() {

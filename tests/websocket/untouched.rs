@@ -51,6 +51,10 @@ async fn other_upgrades() {
             "CONNECT example.com:80 HTTP/1.1\r\nhost: example.com:80\r\n\r\n",
             200,
         ),
+        (
+            "CONNECT example.com:80 HTTP/1.1\r\nhost: example.com:80\r\nupgrade: websocket\r\n\r\n",
+            200,
+        ),
     ] {
         let mut client = Raw::connect(address).await;
         let head = client.ask(request).await;
