@@ -104,6 +104,16 @@ impl<B: From<Bytes>> From<WebSocketException> for Response<B> {
     }
 }
 
+/// The response that the exception of either kind is.
+impl<B: From<Bytes>> From<Exception> for Response<B> {
+    fn from(exception: Exception) -> Self {
+        match exception {
+            Exception::Http(exception) => exception.into(),
+            Exception::WebSocket(exception) => exception.into(),
+        }
+    }
+}
+
 /// Makes `response` the one that `exception` is, in the form that the request asks for. The exception's headers
 /// are moved there, unless it is to be kept.
 pub(crate) fn respond<B: From<Bytes>>(

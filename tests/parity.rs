@@ -10,7 +10,7 @@ use std::{
 
 use http::Method;
 use tokio::net::TcpListener;
-use tower_exception::{Custom, ExceptionLayer, HttpException, WebSocketException};
+use tower_exception::{Custom, Exception, ExceptionLayer};
 
 #[path = "parity/answer.rs"]
 mod answer;
@@ -296,8 +296,7 @@ fn keep_the_panics_of_exceptions_quiet() {
     ONCE.call_once(|| {
         let hook = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
-            let payload = panic.payload();
-            if !payload.is::<HttpException>() && !payload.is::<WebSocketException>() {
+            if !panic.payload().is::<Exception>() {
                 hook(panic);
             }
         }));

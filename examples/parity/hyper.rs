@@ -97,10 +97,9 @@ async fn raise(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
 }
 
 async fn throw(via: Via, exception: impl Into<Exception>) -> Result<Response<Body>, BoxError> {
-    match (via, exception.into()) {
-        (Via::Attached, Exception::Http(exception)) => Ok(exception.into()),
-        (Via::Attached, Exception::WebSocket(exception)) => Ok(exception.into()),
-        (via, exception) => Err(via.throw(exception).await.into()),
+    match via {
+        Via::Attached => Ok(exception.into().into()),
+        via => Err(via.throw(exception).await.into()),
     }
 }
 

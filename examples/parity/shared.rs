@@ -34,14 +34,12 @@ impl Via {
 
     /// Throws `exception`, or gives it back to be returned. To attach it is for whoever makes the response.
     pub async fn throw(self, exception: impl Into<Exception>) -> Exception {
-        match (self, exception.into()) {
-            (Self::Returned | Self::Attached, exception) => exception,
-            (Self::Raised, Exception::Http(exception)) => exception.raise(),
-            (Self::Raised, Exception::WebSocket(exception)) => exception.raise(),
-            (Self::Panicked, Exception::Http(exception)) => panic_any(exception),
-            (Self::Panicked, Exception::WebSocket(exception)) => panic_any(exception),
-            (Self::RaisedAsync, Exception::Http(exception)) => exception.raise_async().await,
-            (Self::RaisedAsync, Exception::WebSocket(exception)) => exception.raise_async().await,
+        let exception = exception.into();
+        match self {
+            Self::Returned | Self::Attached => exception,
+            Self::Raised => exception.raise(),
+            Self::Panicked => panic_any(exception),
+            Self::RaisedAsync => exception.raise_async().await,
         }
     }
 }

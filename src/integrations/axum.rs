@@ -42,10 +42,7 @@ impl IntoResponse for WebSocketException {
 
 impl IntoResponse for Exception {
     fn into_response(self) -> Response {
-        match self {
-            Self::Http(exception) => exception.into_response(),
-            Self::WebSocket(exception) => exception.into_response(),
-        }
+        into_axum(self.into())
     }
 }
 

@@ -59,6 +59,13 @@ impl WebSocketException {
     }
 }
 
+impl Exception {
+    /// Raises the exception that this is without unwinding: see [`HttpException::raise_async`].
+    pub fn raise_async<T>(self) -> RaiseAsync<T> {
+        RaiseAsync::new(self)
+    }
+}
+
 /// The future of [`HttpException::raise_async`]. It raises when it is first polled, and stays pending
 /// ever after.
 #[must_use = "nothing is raised until it is awaited"]
@@ -91,10 +98,7 @@ impl<T> Future for RaiseAsync<T> {
 
 #[cfg(panic = "unwind")]
 fn unwind(exception: Exception) {
-    match exception {
-        Exception::Http(exception) => exception.raise(),
-        Exception::WebSocket(exception) => exception.raise(),
-    }
+    exception.raise();
 }
 
 /// There is no unwinding to fall back on. One request that never ends (and that a timeout can end) does

@@ -1,6 +1,6 @@
 use std::panic::resume_unwind;
 
-use crate::{HttpException, WebSocketException};
+use crate::{Exception, HttpException, WebSocketException};
 
 impl HttpException {
     /// Raises the exception by unwinding, from any code, however deep, sync or async, up to the
@@ -42,5 +42,15 @@ impl WebSocketException {
         #[cfg(feature = "websocket")]
         let exception = exception.marked();
         resume_unwind(Box::new(exception))
+    }
+}
+
+impl Exception {
+    /// Raises the exception that this is by unwinding: see [`HttpException::raise`].
+    pub fn raise(self) -> ! {
+        match self {
+            Self::Http(exception) => exception.raise(),
+            Self::WebSocket(exception) => exception.raise(),
+        }
     }
 }
