@@ -21,7 +21,7 @@ use crate::{
     client,
     common::{self, Answer, PROTOCOLS, Protocol, Server, within},
     faults::{Way, exception},
-    generated::ItemId,
+    generated::{ItemId, Total},
 };
 
 /// A service that does nothing but raise.
@@ -300,6 +300,27 @@ async fn a_text_that_is_too_long_for_a_head() {
     let detail = serde_json::json!({ "reason": text });
     let status = status_of(HttpException::not_found(detail)).await;
     assert_eq!(status.code(), Code::NotFound, "{status:?}");
+}
+
+#[tokio::test]
+async fn a_text_that_is_too_long_for_trailers() {
+    let service = ServiceBuilder::new()
+        .layer(ExceptionLayer::new())
+        .service_fn(async |_: Request<Incoming>| {
+            let exception = HttpException::not_found("Grüße ".repeat(20_000));
+            let mut response = Response::new(common::body(stream::once(exception.raise_async())));
+            let grpc = HeaderValue::from_static("application/grpc");
+            response.headers_mut().insert(CONTENT_TYPE, grpc);
+            Ok::<_, BoxError>(response)
+        });
+    let server = Server::start(service).await;
+    let mut client = client::grpc(server.address());
+    for _ in 0..2 {
+        let stream = within(client.list(Total::default())).await.unwrap();
+        let status = within(stream.into_inner().message()).await.unwrap_err();
+        assert_eq!(status.code(), Code::NotFound, "{status:?}");
+        assert!(status.message().starts_with("Grüße "), "{status:?}");
+    }
 }
 
 /// Metadata is ASCII: the rest is base64 under a name that ends in `-bin`.
