@@ -9,7 +9,11 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{Response, response::Parts};
+use http::{
+    HeaderValue, Response,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+    response::Parts,
+};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::{BoxError, HttpException, interrupt::catch_poll, response::DESCRIBE_BODY};
@@ -110,6 +114,27 @@ impl Adopted {
         }
         Self { exception, head }
     }
+}
+
+/// Whether a response is a plain error response, as far as its head tells: an error status, and a body that
+/// is text or that is not there. A compressed text is not to be read.
+pub(crate) fn may_be_adopted<B: Body>(response: &Response<B>) -> bool {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return false;
+    }
+    let headers = response.headers();
+    match headers.get(CONTENT_TYPE) {
+        Some(content_type) => {
+            is_text_plain(content_type) && !headers.contains_key(CONTENT_ENCODING)
+        }
+        None => response.body().size_hint().exact() == Some(0),
+    }
+}
+
+fn is_text_plain(content_type: &HeaderValue) -> bool {
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next();
+    essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(b"text/plain"))
 }
 
 /// A body of which something was read already.

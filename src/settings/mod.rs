@@ -4,6 +4,7 @@
 //! shared configuration nor the head of a request is in its futures and bodies.
 
 mod custom;
+mod kept;
 mod plain;
 mod upgrading;
 
@@ -21,7 +22,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 pub(crate) use custom::Config;
 pub use custom::Custom;
 #[cfg(feature = "websocket")]
-pub(crate) use custom::Kept;
+pub(crate) use kept::Kept;
 pub use plain::{Plain, PlainSending};
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use http::{Request, Response};
 
-use super::{AnswerBody, custom::Kept};
+use super::{AnswerBody, kept::Kept};
 use crate::{HttpException, WebSocketException, response::refusal};
 #[cfg(feature = "websocket")]
 use crate::{response::refusal_with, websocket::Upgrade};
