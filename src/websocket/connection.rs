@@ -14,7 +14,7 @@ use super::{
     registry::Registration,
     wire::Wire,
 };
-use crate::{chain::chain, interrupt::catch_or, raise::Asking, settings::Kept, thrown::Thrown};
+use crate::{chain::chain, interrupt::catch_or, raise::Asking, settings::Kept};
 
 /// One connection that becomes a WebSocket, or is one. The application has it through a
 /// [`Guard`](super::guard::Guard); whoever is to close it from elsewhere has it too.
@@ -104,8 +104,14 @@ impl Connection {
     pub fn close(self: &Arc<Self>, cause: Cause) -> Option<JoinHandle<()>> {
         let mut state = self.state();
         match mem::replace(&mut state.stage, Stage::Over) {
+            Stage::Opening(None) => {
+                state.stage = Stage::Opening(Some(cause));
+                None
+            }
             Stage::Opening(earlier) => {
-                state.stage = Stage::Opening(earlier.or(Some(cause)));
+                state.stage = Stage::Opening(earlier);
+                drop(state);
+                self.too_late(cause);
                 None
             }
             Stage::Open(wire) => {
@@ -122,9 +128,7 @@ impl Connection {
             }
             Stage::Over => {
                 drop(state);
-                if let Cause::Thrown(thrown) = cause {
-                    self.thrown_too_late(thrown);
-                }
+                self.too_late(cause);
                 None
             }
         }
@@ -134,15 +138,18 @@ impl Connection {
     pub fn unguarded(self: &Arc<Self>) {
         let mut state = self.state();
         state.guarded = false;
-        match &state.stage {
-            Stage::Opening(_) => {
+        let is_caught = state.catching > 0;
+        match &mut state.stage {
+            Stage::Opening(cause) => {
                 // The handshake failed, or was refused.
+                let cause = cause.take();
                 state.stage = Stage::Over;
                 let registration = state.registration.take();
                 drop(state);
                 drop(registration);
+                cause.into_iter().for_each(|cause| self.too_late(cause));
             }
-            _ if state.catching == 0 => {
+            _ if !is_caught => {
                 drop(state);
                 self.close(Cause::of_drop(&self.asking));
             }
@@ -196,9 +203,12 @@ impl Connection {
         }
     }
 
-    /// What is thrown because the connection was closed is no news.
+    /// The connection is not closed for this cause. What is thrown because it was closed is no news.
     #[cold]
-    fn thrown_too_late(&self, thrown: Thrown) {
+    fn too_late(&self, cause: Cause) {
+        let Cause::Thrown(thrown) = cause else {
+            return;
+        };
         let is_consequence = catch_or(false, || {
             chain(thrown.as_error()).any(|error| error.is::<Closed>())
         });

@@ -92,6 +92,38 @@ async fn the_handshake_is_refused_while_the_upgrade_is_awaited() {
     all_closed(&layer).await;
 }
 
+/// Something of it has failed before there is a connection.
+#[tokio::test]
+async fn the_task_fails_before_the_handshake_is_answered() {
+    let (layer, mut told) = observed(upgrades());
+    let app = service_fn(async |request: Request<Incoming>| -> Answered {
+        let handle = UpgradeHandle::of(&request).unwrap();
+        let first = handle.clone().catch(async |()| Err(no_swearing().into()));
+        first(()).await;
+        let second = handle.catch(async |()| Err(SecretError.into()));
+        second(()).await;
+        let mut response = accepted(&request);
+        if request.uri().path() == "/refused" {
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+        }
+        Ok(response)
+    });
+    let second = format!("Returned Upgraded CutShort: {SECRET_TEXT}");
+    let address = serve(layer.layer(app)).await;
+    for protocol in PROTOCOLS {
+        let mut client = connect_over(protocol, address, "/").await;
+        assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
+        let first = "Returned Upgraded Close(1008): 1008: no swearing";
+        assert_eq!(told.all(), [&second, first]);
+    }
+    let mut client = Raw::connect(address).await;
+    let head = client.ask(&handshake("/refused", &[])).await;
+    assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+    let first = "Returned Upgraded CutShort: 1008: no swearing";
+    assert_eq!(told.all(), [&second, first]);
+    all_closed(&layer).await;
+}
+
 /// A connection that stays HTTP after all is good for other requests.
 #[tokio::test]
 async fn a_refusal_by_http_leaves_the_connection_to_others() {
