@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::{Router, routing::any};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::Layer;
 
@@ -32,6 +33,34 @@ async fn it_answers() {
         let mut client = connect(address, "/").await;
         assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
         all_closed(&layer).await;
+    }
+}
+
+/// What it has sent with the handshake is the connection's too.
+#[tokio::test]
+async fn it_does_not_wait_for_the_handshake() {
+    let app = Router::new()
+        .route("/before", any(async || no_swearing()))
+        .route(
+            "/after",
+            bare(async |mut socket| {
+                assert_eq!(
+                    socket.recv().await.unwrap().unwrap().to_text().unwrap(),
+                    "hello"
+                );
+                no_swearing().raise()
+            }),
+        )
+        .layer(upgrades());
+    let address = serve(app).await;
+    for path in ["/before", "/after"] {
+        let mut client = Raw::connect(address).await;
+        let handshake = handshake(path, &[]).into_bytes();
+        let all = [handshake, masked(TEXT, b"hello"), masked_close(1008)].concat();
+        client.send(&all).await;
+        assert!(client.head().await.starts_with("HTTP/1.1 101 "));
+        let sent = client.rest().await.unwrap();
+        assert_eq!(sent, close_frame(1008, "no swearing"), "{path}");
     }
 }
 
