@@ -109,7 +109,8 @@ impl UpgradeHandle {
     /// It is closed at once, also where the socket was split and other tasks hold a half of it: they get an error
     /// when they next read or write.
     ///
-    /// Where it returns `Ok`, the connection is left to whoever still holds it, and closed once nobody does.
+    /// Where it returns `Ok`, the connection is left to whoever still holds it, and closed once nobody does. A
+    /// connection that is let go of earlier, without a close frame, waits for what the callback comes to.
     pub fn catch<S, F, Fut>(
         self,
         callback: F,
