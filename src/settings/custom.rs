@@ -10,19 +10,16 @@ use http::{Request, Response, response::Parts};
 use http_body::Body;
 
 use super::{
-    AnswerBody, Answered, Exchange, Look, OVER, Sending, Settings, kept::Kept, upgrading::Upgrading,
+    AnswerBody, Answered, Config, Exchange, Look, OVER, Sending, Settings, kept::Kept,
+    upgrading::Upgrading,
 };
-#[cfg(feature = "websocket")]
-use crate::websocket::UpgradeSettings;
 use crate::{
     Answer, Caught, Exception, ExceptionBody, How, Place, RequestHead,
     adopt::{Adopted, Adopting, may_be_adopted},
     grpc::{self, Form},
-    handlers::{Erased, Handled, Handlers, Reply},
+    handlers::{Erased, Handled, Reply},
     interrupt::{catch, catch_poll, quietly},
     log,
-    observe::Observers,
-    render::Render,
     response::{attach, detach, has_attached, without_body},
     thrown::Thrown,
 };
@@ -30,18 +27,6 @@ use crate::{
 /// The settings of a layer that was told anything, such as a handler or its renderer.
 #[derive(Clone, Default)]
 pub struct Custom(pub(crate) Arc<Config>);
-
-#[derive(Clone, Default)]
-pub(crate) struct Config {
-    pub(crate) handlers: Handlers,
-    pub(crate) observers: Observers,
-    pub(crate) renderer: Option<Arc<dyn Render>>,
-    /// The longest text that is adopted, in bytes.
-    pub(crate) adopt: Option<usize>,
-    pub(crate) capture_headers: bool,
-    #[cfg(feature = "websocket")]
-    pub(crate) upgrades: Option<UpgradeSettings>,
-}
 
 pub struct CustomExchange {
     /// `None` once the head of the response is out.

@@ -3,6 +3,7 @@
 //! The two kinds are two types, so that a layer that was told nothing carries nothing: neither a
 //! shared configuration nor the head of a request is in its futures and bodies.
 
+mod config;
 mod custom;
 mod kept;
 mod plain;
@@ -19,7 +20,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 
-pub(crate) use custom::Config;
+pub(crate) use config::Config;
 pub use custom::Custom;
 #[cfg(feature = "websocket")]
 pub(crate) use kept::Kept;

@@ -7,44 +7,24 @@ use tokio::{
     io::ReadBuf,
     time::{Instant, timeout_at},
 };
-use tungstenite::protocol::frame::{self, Frame};
 
-use super::{connection::Connection, wire::Wire};
+use super::{cause::Cause, frames::close_frame, wire::Wire};
 use crate::{
-    Answer, Caught, CloseCode, Exception, How, HttpException, Place, WebSocketException,
+    Answer, Caught, CloseCode, Exception, HttpException, Place, WebSocketException,
     handlers::{Handled, Reply, ReplyKind},
     interrupt::{catch, catch_poll, quietly},
-    raise::Asking,
     settings::Kept,
     thrown::Thrown,
 };
 
-/// Why a connection is closed.
-pub enum Cause {
-    /// Something was caught: handlers and observers apply.
-    Thrown(Thrown),
-    /// The server said so, for reasons of its own.
-    Ordered(WebSocketException),
-    /// The application has let go of it.
-    Dropped,
-}
-
-impl Cause {
-    /// Why the application lets go of a connection at this moment.
-    pub fn of_drop(asking: &Asking) -> Self {
-        if !thread::panicking() {
-            return Self::Dropped;
-        }
-        Self::Thrown(match asking.unwinding() {
-            Some(exception) => Thrown::exception(exception, How::Raised, Place::Upgraded),
-            None => Thrown::unknown_panic(Place::Upgraded),
-        })
-    }
-}
-
 /// Closes a connection, for whatever cause, and is done by `deadline`.
-pub async fn close(connection: &Connection, mut wire: Box<Wire>, cause: Cause, deadline: Instant) {
-    let kept = connection.kept();
+pub async fn close(
+    kept: &Kept,
+    close_on_drop: Option<CloseCode>,
+    mut wire: Box<Wire>,
+    cause: Cause,
+    deadline: Instant,
+) {
     let takes_close = wire.takes_close();
     let exception = match cause {
         Cause::Thrown(thrown) if takes_close => Some(answer(kept, thrown, deadline).await),
@@ -53,7 +33,7 @@ pub async fn close(connection: &Connection, mut wire: Box<Wire>, cause: Cause, d
             None
         }
         Cause::Ordered(exception) => Some(exception),
-        Cause::Dropped => match connection.settings().close_on_drop {
+        Cause::Dropped => match close_on_drop {
             Some(code) => Some(WebSocketException::new(wire.code_of_peer().unwrap_or(code))),
             None => return wire.cut(),
         },
@@ -94,18 +74,6 @@ async fn closing_handshake(wire: &mut Wire, mut frame: &[u8]) -> Option<()> {
 }
 
 const READ_AT_ONCE: usize = 4096;
-
-/// The close frame that says what `exception` does.
-pub fn close_frame(exception: &WebSocketException) -> Vec<u8> {
-    let frame = Frame::close(Some(frame::CloseFrame {
-        code: exception.code().get().into(),
-        reason: exception.wire_reason().into(),
-    }));
-    let mut bytes = Vec::with_capacity(frame.len());
-    // A `Vec` takes whatever is written.
-    let _ = frame.format(&mut bytes);
-    bytes
-}
 
 /// What `thrown` is closed with: what its handler replies, or else what it stands for. A handler that has not
 /// replied by `deadline` has failed.

@@ -10,7 +10,8 @@ use tokio::{runtime::Handle, task::JoinHandle, time::Instant};
 
 use super::{
     UpgradeSettings,
-    close::{self, Cause},
+    cause::Cause,
+    close::{close, tell_cut_short},
     registry::Registration,
     wire::Wire,
 };
@@ -66,14 +67,6 @@ impl Connection {
         })
     }
 
-    pub fn kept(&self) -> &Kept {
-        &self.kept
-    }
-
-    pub fn settings(&self) -> &UpgradeSettings {
-        &self.settings
-    }
-
     pub fn runtime(&self) -> &Handle {
         &self.runtime
     }
@@ -119,10 +112,15 @@ impl Connection {
                 let registration = state.registration.take();
                 drop(state);
                 waiting.into_iter().flatten().for_each(Waker::wake);
-                let deadline = Instant::now() + self.settings.close_timeout;
+                let UpgradeSettings {
+                    close_timeout,
+                    close_on_drop,
+                    ..
+                } = self.settings;
+                let deadline = Instant::now() + close_timeout;
                 let this = Arc::clone(self);
                 Some(self.runtime.spawn(async move {
-                    close::close(&this, wire, cause, deadline).await;
+                    close(&this.kept, close_on_drop, wire, cause, deadline).await;
                     drop(registration);
                 }))
             }
@@ -213,7 +211,7 @@ impl Connection {
             chain(thrown.as_error()).any(|error| error.is::<Closed>())
         });
         if !is_consequence {
-            close::tell_cut_short(&self.kept, thrown);
+            tell_cut_short(&self.kept, thrown);
         }
     }
 

@@ -1,6 +1,8 @@
 //! Where the frames end in one direction of a WebSocket.
 
-use crate::CloseCode;
+use tungstenite::protocol::frame::{self, Frame};
+
+use crate::{CloseCode, WebSocketException};
 
 /// Follows a stream of frames, of which it looks at the heads and skips the payloads
 /// ([RFC 6455, section 5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
@@ -97,6 +99,18 @@ fn parse(head: &[u8]) -> Option<Parsed> {
     let (code, _) = rest.split_first_chunk::<CODE>()?;
     let code = u16::from_be_bytes([code[0] ^ mask[0], code[1] ^ mask[1]]);
     frame(length - CODE as u64, Some(CloseCode::new(code).ok()))
+}
+
+/// The close frame that says what `exception` does.
+pub fn close_frame(exception: &WebSocketException) -> Vec<u8> {
+    let frame = Frame::close(Some(frame::CloseFrame {
+        code: exception.code().get().into(),
+        reason: exception.wire_reason().into(),
+    }));
+    let mut bytes = Vec::with_capacity(frame.len());
+    // A `Vec` takes whatever is written.
+    let _ = frame.format(&mut bytes);
+    bytes
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     connection::{Connection, Direction},
-    upgrade::Exchange,
+    exchange::Exchange,
     wire::Wire,
 };
 

@@ -21,7 +21,7 @@ use {
 };
 
 use super::{
-    close::Cause,
+    cause::Cause,
     connection::{Catching, Connection},
 };
 use crate::{

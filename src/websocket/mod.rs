@@ -1,7 +1,9 @@
 //! WebSockets: from the request that asks for one to the close frame.
 
+mod cause;
 mod close;
 mod connection;
+mod exchange;
 mod frames;
 mod guard;
 mod handle;
@@ -23,7 +25,7 @@ pub use {
 };
 
 use self::{
-    close::Cause, connection::Connection, handshake::Handshake, registry::Registry,
+    cause::Cause, connection::Connection, handshake::Handshake, registry::Registry,
     upgrade::Opening,
 };
 use crate::{CloseCode, HttpException, WebSocketException, settings::Kept};

@@ -11,7 +11,7 @@ use tokio::{
     time::{Duration, Instant, timeout_at},
 };
 
-use super::{UpgradeSettings, close::Cause, connection::Connection};
+use super::{UpgradeSettings, cause::Cause, connection::Connection};
 use crate::WebSocketException;
 
 /// The live WebSockets of a layer: see [`ExceptionLayer::upgrades`](crate::ExceptionLayer::upgrades).

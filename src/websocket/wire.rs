@@ -8,7 +8,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{close::close_frame, frames::Frames};
+use super::frames::{Frames, close_frame};
 use crate::{CloseCode, WebSocketException, interrupt::quietly};
 
 /// The real connection, and how far the frames have come in either direction.
