@@ -72,6 +72,11 @@
 //! Which handler answers is told in [`docs::handlers`], when to return and when to raise in
 //! [`docs::raising`], and how it is made in [`docs::design`].
 //!
+//! # WebSockets
+//!
+//! With the feature `websocket`, and `ExceptionLayer::with_upgrades`, a [`WebSocketException`] is a close frame
+//! with its code and reason, whether it is raised before the handshake is answered or after it.
+//!
 //! # gRPC
 //!
 //! gRPC and gRPC-Web requests are known by their content type, and answered with a status in place of a response:
