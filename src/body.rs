@@ -57,8 +57,9 @@ impl<B, X> ExceptionBody<B, X> {
         Self { kind }
     }
 
-    /// The same for a response whose head was seen.
-    pub(crate) fn guard_seen(body: B, sending: X) -> Self
+    /// The same for the response to a gRPC request, whose head was seen.
+    #[inline(never)]
+    pub(crate) fn guard_grpc(body: B, sending: X) -> Self
     where
         X: Sending,
     {

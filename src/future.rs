@@ -115,12 +115,15 @@ where
     X: Exchange,
 {
     match exchange.look(response, cx) {
-        Look::Pass(response) => {
+        Look::Pass(response) if exchange.is_grpc() => {
             let mut sending = exchange.end();
             sending.see(response.headers());
-            Poll::Ready(Ok(
-                response.map(|body| ExceptionBody::guard_seen(body, sending))
-            ))
+            let guard = |body| ExceptionBody::guard_grpc(body, sending);
+            Poll::Ready(Ok(response.map(guard)))
+        }
+        Look::Pass(response) => {
+            let sending = exchange.end();
+            Poll::Ready(Ok(response.map(|body| ExceptionBody::guard(body, sending))))
         }
         Look::Answer(answered) => {
             drop_inner(state);

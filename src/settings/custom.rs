@@ -46,16 +46,15 @@ impl Settings for Custom {
 
     #[inline]
     fn exchange<B>(&self, request: &mut Request<B>) -> CustomExchange {
-        let kept = Kept {
+        let mut exchange = CustomExchange::new(Kept {
             config: Arc::clone(&self.0),
             request: RequestHead::of(request, self.0.capture_headers),
             form: Form::of(request),
-        };
-        CustomExchange {
-            upgrading: Upgrading::begin(request, &kept),
-            kept: Some(kept),
-            handling: None,
+        });
+        if Upgrading::is_asked_for(request, &self.0) {
+            exchange.upgrading = Upgrading::begin(request, exchange.kept());
         }
+        exchange
     }
 
     fn into_custom(self) -> Custom {
@@ -69,6 +68,11 @@ impl Exchange for CustomExchange {
     #[inline]
     fn looks(&self) -> bool {
         true
+    }
+
+    #[inline]
+    fn is_grpc(&self) -> bool {
+        matches!(self.kept().form, Form::Grpc(_))
     }
 
     fn look<B: Body<Data = Bytes>>(
@@ -128,8 +132,8 @@ impl Exchange for CustomExchange {
 }
 
 impl CustomExchange {
-    /// The exchange of a response whose head is out already.
-    pub(super) fn reopened(kept: Kept) -> Self {
+    #[inline]
+    pub(super) fn new(kept: Kept) -> Self {
         Self {
             kept: Some(kept),
             handling: None,

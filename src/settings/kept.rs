@@ -215,7 +215,7 @@ impl Sending for Kept {
 
     #[cold]
     fn trailers(&self, thrown: Thrown) -> Trailers {
-        trailers_of(CustomExchange::reopened(self.clone()), thrown)
+        trailers_of(CustomExchange::new(self.clone()), thrown)
     }
 }
 

@@ -2,18 +2,26 @@
 
 use http::{Request, Response};
 
-use super::{AnswerBody, kept::Kept};
+use super::{AnswerBody, Config, kept::Kept};
 use crate::{HttpException, WebSocketException, response::refusal};
 #[cfg(feature = "websocket")]
-use crate::{response::refusal_with, websocket::Upgrade};
+use crate::{
+    response::refusal_with,
+    websocket::{self, Upgrade},
+};
 
 #[cfg(feature = "websocket")]
 pub struct Upgrading(Option<Box<Upgrade>>);
 
 #[cfg(feature = "websocket")]
 impl Upgrading {
-    /// Goes between the server and the application, if the request asks for a WebSocket.
     #[inline]
+    pub(super) fn is_asked_for<B>(request: &Request<B>, config: &Config) -> bool {
+        config.upgrades.is_some() && websocket::is_asked_for(request)
+    }
+
+    /// Goes between the server and the application.
+    #[cold]
     pub(super) fn begin<B>(request: &mut Request<B>, kept: &Kept) -> Self {
         let settings = kept.config.upgrades.as_ref();
         Self(settings.and_then(|settings| Upgrade::begin(request, settings, kept)))
@@ -61,6 +69,10 @@ pub struct Upgrading;
 
 #[cfg(not(feature = "websocket"))]
 impl Upgrading {
+    pub(super) fn is_asked_for<B>(_: &Request<B>, _: &Config) -> bool {
+        false
+    }
+
     pub(super) fn begin<B>(_: &mut Request<B>, _: &Kept) -> Self {
         Self
     }

@@ -65,8 +65,9 @@ async fn closing_handshake(wire: &mut Wire, mut frame: &[u8]) -> Option<()> {
         frame = frame.get(written..).filter(|_| written > 0)?;
     }
     poll_fn(|cx| wire.poll_flush(cx)).await.ok()?;
-    let mut buffer = vec![0; READ_AT_ONCE];
+    let mut buffer = Vec::new();
     while wire.awaits_close() {
+        buffer.resize(READ_AT_ONCE, 0);
         let mut buffer = ReadBuf::new(&mut buffer);
         poll_fn(|cx| wire.poll_read(cx, &mut buffer)).await.ok()?;
     }

@@ -19,6 +19,7 @@ use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use tokio::runtime::Handle;
 
+pub(crate) use handshake::is_asked_for;
 pub use {
     handle::{CatchUpgraded, UpgradeHandle},
     registry::Upgrades,
@@ -58,22 +59,9 @@ pub struct Upgrade {
 }
 
 impl Upgrade {
-    /// Gives the application an `OnUpgrade` of the layer's own, if the request has one of hyper's and asks for a
-    /// WebSocket.
-    #[inline]
+    /// Gives the application an `OnUpgrade` of the layer's own, if the request, which asks for a WebSocket, has one
+    /// of hyper's.
     pub fn begin<B>(
-        request: &mut Request<B>,
-        settings: &UpgradeSettings,
-        kept: &Kept,
-    ) -> Option<Box<Self>> {
-        match handshake::is_asked_for(request) {
-            true => Self::begin_asked(request, settings, kept),
-            false => None,
-        }
-    }
-
-    #[cold]
-    fn begin_asked<B>(
         request: &mut Request<B>,
         settings: &UpgradeSettings,
         kept: &Kept,
