@@ -39,7 +39,7 @@ impl Upgrading {
     #[inline]
     pub(super) fn answered<B>(&mut self, response: &Response<B>) {
         if let Some(upgrade) = self.0.take() {
-            upgrade.answered(response.status());
+            upgrade.answered(response);
         }
     }
 

@@ -71,7 +71,7 @@ impl Connection {
         &self.runtime
     }
 
-    /// The handshake is answered: from now on the connection counts as a live one.
+    /// The handshake is answered, and has opened a WebSocket: from now on the connection counts as a live one.
     pub fn register(self: &Arc<Self>) {
         let (registration, ordered) = self.settings.registry.register(self);
         self.state().registration = Some(registration);
@@ -85,7 +85,8 @@ impl Connection {
         let mut state = self.state();
         if let Stage::Opening(cause) = &mut state.stage {
             let cause = cause.take();
-            state.stage = Stage::Open(Box::new(Wire::new(io)));
+            let is_websocket = state.registration.is_some();
+            state.stage = Stage::Open(Box::new(Wire::new(io, is_websocket)));
             drop(state);
             if let Some(cause) = cause {
                 self.close(cause);

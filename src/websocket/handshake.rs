@@ -90,6 +90,12 @@ impl Handshake {
         }
     }
 
+    /// Whether it is a WebSocket that such a response has opened. A client may offer several protocols, of which the
+    /// server takes up another one ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
+    pub fn is_taken_up_by(&self, response: &HeaderMap) -> bool {
+        matches!(self.over, Over::Http2) || is_named(response)
+    }
+
     /// The answer that makes it a WebSocket.
     ///
     /// # Errors

@@ -81,16 +81,14 @@ impl Upgrade {
         }))
     }
 
-    /// The application has answered with this status. If that makes it a WebSocket, it goes on to where the
-    /// application has its connection.
-    pub fn answered(self, status: StatusCode) {
-        if self.handshake.succeeds_with(status) {
-            self.open();
+    /// The application has answered. Where that is a success, it is given its connection.
+    pub fn answered<B>(self, response: &Response<B>) {
+        if !self.handshake.succeeds_with(response.status()) {
+            return;
         }
-    }
-
-    fn open(self) {
-        self.connection.register();
+        if self.handshake.is_taken_up_by(response.headers()) {
+            self.connection.register();
+        }
         self.connection.runtime().spawn(self.opening);
     }
 
@@ -105,7 +103,7 @@ impl Upgrade {
     ) -> Result<Response<B>, HttpException> {
         let response = self.handshake.accept()?;
         self.connection.close(Cause::Ordered(exception));
-        self.open();
+        self.answered(&response);
         Ok(response)
     }
 }

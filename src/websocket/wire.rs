@@ -16,17 +16,17 @@ pub struct Wire {
     io: TokioIo<Upgraded>,
     sent: Frames,
     received: Frames,
-    /// The peer is gone, or nothing is to be said to it.
+    /// The peer is gone, or speaks another protocol, or nothing is to be said to it.
     over: bool,
 }
 
 impl Wire {
-    pub fn new(io: Upgraded) -> Self {
+    pub fn new(io: Upgraded, is_websocket: bool) -> Self {
         Self {
             io: TokioIo::new(io),
             sent: Frames::default(),
             received: Frames::default(),
-            over: false,
+            over: !is_websocket,
         }
     }
 

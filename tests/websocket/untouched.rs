@@ -12,7 +12,7 @@ use tower_exception::{Custom, ExceptionLayer, UpgradeHandle};
 
 use crate::support::*;
 
-/// Accepts whatever it is asked for, and echoes bytes.
+/// Accepts the first protocol that it is asked for, and echoes bytes.
 fn echoing() -> impl tower::Service<
     Request<Incoming>,
     Response = Response<Empty<Bytes>>,
@@ -22,18 +22,22 @@ fn echoing() -> impl tower::Service<
 + Send
 + 'static {
     service_fn(async |mut request: Request<Incoming>| {
-        assert!(UpgradeHandle::of(&request).is_none());
+        let mut response = Response::new(Empty::new());
+        let mut may_be_websocket = false;
+        if request.method() != Method::CONNECT {
+            let offered = request.headers()["upgrade"].to_str().unwrap();
+            may_be_websocket = offered.contains("websocket");
+            let first = offered.split(',').next().unwrap();
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let headers = response.headers_mut();
+            headers.insert("upgrade", first.parse().unwrap());
+        }
+        assert_eq!(UpgradeHandle::of(&request).is_some(), may_be_websocket);
         let upgrade = hyper::upgrade::on(&mut request);
         tokio::spawn(async move {
             let (mut reading, mut writing) = split(TokioIo::new(upgrade.await.unwrap()));
             copy(&mut reading, &mut writing).await.unwrap();
         });
-        let mut response = Response::new(Empty::new());
-        if request.method() != Method::CONNECT {
-            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-            let protocol = request.headers()["upgrade"].clone();
-            response.headers_mut().insert("upgrade", protocol);
-        }
         Ok(response)
     })
 }
@@ -45,6 +49,11 @@ async fn other_upgrades() {
     for (request, status) in [
         (
             "GET / HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: echo/1\r\n\r\n",
+            101,
+        ),
+        // A WebSocket would have done, too.
+        (
+            &handshake("/", &[]).replace("upgrade: ", "upgrade: echo/1, "),
             101,
         ),
         (
@@ -60,6 +69,7 @@ async fn other_upgrades() {
         let head = client.ask(request).await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
         assert_eq!(layer.upgrades().count(), 0);
+        layer.upgrades().close_all(no_swearing()).await;
         // A WebSocket's close frame, and the beginning of one, are bytes like any others.
         for bytes in [&b"hello"[..], &close_frame(1000, ""), &[CLOSE]] {
             client.send(bytes).await;
