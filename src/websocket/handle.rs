@@ -121,12 +121,12 @@ impl UpgradeHandle {
     {
         move |socket| {
             let catching = self.0.catching();
-            let future = match catch(|| callback(socket)) {
-                Ok(future) => Some(future),
+            let (future, catching) = match catch(|| callback(socket)) {
+                Ok(future) => (Some(future), Some(catching)),
                 Err(payload) => {
                     let thrown = Thrown::from_payload(payload, Place::Upgraded);
                     self.0.close(Cause::Thrown(thrown));
-                    None
+                    (None, None)
                 }
             };
             CatchUpgraded {
@@ -155,7 +155,8 @@ pin_project! {
         // forgets lifetimes when it looks whether a future is `Send`, would not find it `'static` inside a
         // `join!` or a `select!`.
         poll: fn(Pin<&mut F>, &mut Context<'_>) -> Poll<Result<(), BoxError>>,
-        catching: Catching,
+        // Gone as soon as the future is done, however long this one is kept.
+        catching: Option<Catching>,
     }
 }
 
@@ -164,7 +165,8 @@ impl<F> Future for CatchUpgraded<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let Some(future) = this.future.as_mut().as_pin_mut() else {
+        let (Some(future), Some(catching)) = (this.future.as_mut().as_pin_mut(), &*this.catching)
+        else {
             return Poll::Ready(());
         };
         let thrown = match catch_poll(cx, |cx| (this.poll)(future, cx)) {
@@ -176,9 +178,10 @@ impl<F> Future for CatchUpgraded<F> {
         };
         // Before the future is dropped, and the guard with it.
         if let Some(thrown) = thrown {
-            this.catching.connection().close(Cause::Thrown(thrown));
+            catching.connection().close(Cause::Thrown(thrown));
         }
         quietly(|| this.future.set(None));
+        *this.catching = None;
         Poll::Ready(())
     }
 }

@@ -1,6 +1,9 @@
 //! The handle's `catch`, beyond a callback that fails.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     extract::ws::{Message, WebSocket, WebSocketUpgrade},
@@ -162,6 +165,24 @@ async fn it_is_aborted() {
     all_closed(&layer).await;
 }
 
+#[tokio::test]
+async fn its_future_is_kept_when_it_is_done() {
+    let layer = upgrades();
+    let address = with_handle(layer.clone(), async |socket, handle| {
+        let catching = handle.catch(async |mut socket: WebSocket| {
+            echo_one(&mut socket).await;
+            Ok(())
+        })(socket);
+        let mut catching = pin!(catching);
+        catching.as_mut().await;
+        pending().await
+    })
+    .await;
+    let mut client = connect(address, "/").await;
+    assert_eq!(closed_after_hello(&mut client).await, code(1000, ""));
+    all_closed(&layer).await;
+}
+
 /// A callback that is never called catches nothing, and holds nothing back.
 #[tokio::test]
 async fn it_is_never_called() {
@@ -180,7 +201,7 @@ async fn it_is_never_called() {
 #[tokio::test]
 async fn a_handle_that_is_kept_keeps_no_connection() {
     let handles = Arc::new(Mutex::new(Vec::new()));
-    let layer = upgrades();
+    let (layer, mut told) = observed(upgrades());
     let address = {
         let handles = handles.clone();
         with_handle(layer.clone(), move |mut socket, handle| {
@@ -192,10 +213,11 @@ async fn a_handle_that_is_kept_keeps_no_connection() {
     let mut client = connect(address, "/").await;
     assert_eq!(closed_after_hello(&mut client).await, code(1000, ""));
     all_closed(&layer).await;
-    let (handle, (layer, mut told)) = (handles.lock().unwrap().pop().unwrap(), observed(layer));
-    handle.catch(async |()| Err::<(), BoxError>(no_swearing().into()))(()).await;
     told.assert_nothing_else();
-    drop(layer);
+    let handle = handles.lock().unwrap().pop().unwrap();
+    handle.catch(async |()| Err::<(), BoxError>(no_swearing().into()))(()).await;
+    let late = "Returned Upgraded CutShort: 1008: no swearing";
+    assert_eq!(told.all(), [late]);
 }
 
 /// What comes of the callback then cannot be told to the client anyway.
