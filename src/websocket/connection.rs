@@ -31,17 +31,17 @@ struct State {
     stage: Stage,
     /// Whether the application still has the guard.
     guarded: bool,
-    /// How many `UpgradeHandle::catch` are at work. As long as any is, the application's letting go of the
-    /// guard says nothing: what it lets go of it for is yet to be heard.
+    /// How many calls of `UpgradeHandle::catch` are at work. As long as there is one, it says nothing that the
+    /// application lets go of the guard: why it does is yet to be heard.
     catching: usize,
-    /// Who waits for the connection, to be told when it is taken away.
+    /// Who waits for the connection, to be woken when it is taken away.
     reader: Option<Waker>,
     writer: Option<Waker>,
     registration: Option<Registration>,
 }
 
 enum Stage {
-    /// The handshake is not over. The connection may be to be closed as soon as it is.
+    /// The handshake is not over. With a cause, the connection is closed as soon as it is.
     Opening(Option<Cause>),
     Open(Box<Wire>),
     /// It is being closed, or is closed.
@@ -94,43 +94,40 @@ impl Connection {
         }
     }
 
-    /// Closes the connection, for the first cause that comes. The application has it no longer.
+    /// Closes the connection, for the first cause that comes, and takes it away from the application. Gives the
+    /// task that does so, where it begins at once.
     pub fn close(self: &Arc<Self>, cause: Cause) -> Option<JoinHandle<()>> {
         let mut state = self.state();
-        match mem::replace(&mut state.stage, Stage::Over) {
+        let wire = match mem::replace(&mut state.stage, Stage::Over) {
+            Stage::Open(wire) => wire,
             Stage::Opening(None) => {
                 state.stage = Stage::Opening(Some(cause));
-                None
+                return None;
             }
-            Stage::Opening(earlier) => {
-                state.stage = Stage::Opening(earlier);
+            stage @ (Stage::Opening(Some(_)) | Stage::Over) => {
+                state.stage = stage;
                 drop(state);
                 self.too_late(cause);
-                None
+                return None;
             }
-            Stage::Open(wire) => {
-                let waiting = [state.reader.take(), state.writer.take()];
-                let registration = state.registration.take();
-                drop(state);
-                waiting.into_iter().flatten().for_each(Waker::wake);
-                let UpgradeSettings {
-                    close_timeout,
-                    close_on_drop,
-                    ..
-                } = self.settings;
-                let deadline = Instant::now() + close_timeout;
-                let this = Arc::clone(self);
-                Some(self.runtime.spawn(async move {
-                    close(&this.kept, close_on_drop, wire, cause, deadline).await;
-                    drop(registration);
-                }))
-            }
-            Stage::Over => {
-                drop(state);
-                self.too_late(cause);
-                None
-            }
-        }
+        };
+        let waiting = [state.reader.take(), state.writer.take()];
+        let registration = state.registration.take();
+        drop(state);
+        waiting.into_iter().flatten().for_each(Waker::wake);
+        let this = Arc::clone(self);
+        let deadline = Instant::now() + self.settings.close_timeout;
+        Some(self.runtime.spawn(async move {
+            close(
+                &this.kept,
+                this.settings.close_on_drop,
+                wire,
+                cause,
+                deadline,
+            )
+            .await;
+            drop(registration);
+        }))
     }
 
     /// The application has let go of the guard.
@@ -161,13 +158,13 @@ impl Connection {
         }
     }
 
-    /// A `catch` begins, or ends.
+    /// A `catch` begins.
     pub fn catching(self: &Arc<Self>) -> Catching {
         self.state().catching += 1;
         Catching(Arc::clone(self))
     }
 
-    /// One poll of the connection by the application. `waits` is where its waker is kept.
+    /// One poll of the connection by the application. Its waker is kept, one for each direction.
     pub fn poll<T>(
         &self,
         cx: &mut Context<'_>,
@@ -202,17 +199,17 @@ impl Connection {
         }
     }
 
-    /// The connection is not closed for this cause. What is thrown because it was closed is no news.
+    /// There was another cause before, or there never was a connection. Observers are told, unless this is a
+    /// consequence of the close.
     #[cold]
     fn too_late(&self, cause: Cause) {
-        let Cause::Thrown(thrown) = cause else {
-            return;
-        };
-        let is_consequence = catch_or(false, || {
-            chain(thrown.as_error()).any(|error| error.is::<Closed>())
-        });
-        if !is_consequence {
-            tell_cut_short(&self.kept, thrown);
+        if let Cause::Thrown(thrown) = cause {
+            let is_consequence = catch_or(false, || {
+                chain(thrown.as_error()).any(|error| error.is::<Closed>())
+            });
+            if !is_consequence {
+                tell_cut_short(&self.kept, thrown);
+            }
         }
     }
 
@@ -247,7 +244,7 @@ impl Drop for Catching {
     }
 }
 
-/// What the application is told that still has the guard when the connection was taken away.
+/// The error of an application that still reads or writes when the connection was taken away.
 #[derive(Debug)]
 struct Closed;
 

@@ -22,26 +22,20 @@ const VERSION_13: HeaderValue = HeaderValue::from_static("13");
 
 /// What a client asks for, and what it has to be told for that.
 pub struct Handshake {
-    over: Over,
+    version: Version,
+    /// What the accept key is made of, which there is over HTTP/1.1 alone.
+    key: Result<Option<HeaderValue>, Malformed>,
     /// The first subprotocol that the client offers.
     protocol: Option<HeaderValue>,
 }
 
-enum Over {
-    Http1 {
-        key: HeaderValue,
-    },
-    Http2,
-    /// Nothing can come of it.
-    Malformed(Malformed),
-}
-
+/// Why no WebSocket can come of it.
 #[derive(Clone, Copy)]
 enum Malformed {
     Method,
     Connection,
     Key,
-    Version { over: Version },
+    Version,
 }
 
 /// Whether a request asks for a WebSocket, in whatever form.
@@ -74,26 +68,24 @@ impl Handshake {
     /// The handshake of a request that [asks for one](is_asked_for).
     pub fn of<B>(request: &Request<B>) -> Self {
         Self {
-            over: Over::of(request),
+            version: request.version(),
+            key: key(request),
             protocol: first_protocol(request.headers()),
         }
     }
 
     /// Whether a response with this status ends the handshake well.
     pub fn succeeds_with(&self, status: StatusCode) -> bool {
-        match self.over {
-            Over::Http2
-            | Over::Malformed(Malformed::Version {
-                over: Version::HTTP_2,
-            }) => status.is_success(),
-            Over::Http1 { .. } | Over::Malformed(_) => status == StatusCode::SWITCHING_PROTOCOLS,
+        match self.version {
+            Version::HTTP_2 => status.is_success(),
+            _ => status == StatusCode::SWITCHING_PROTOCOLS,
         }
     }
 
     /// Whether it is a WebSocket that such a response has opened. A client may offer several protocols, of which the
     /// server takes up another one ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
     pub fn is_taken_up_by(&self, response: &HeaderMap) -> bool {
-        matches!(self.over, Over::Http2) || is_named(response)
+        self.version == Version::HTTP_2 || is_named(response)
     }
 
     /// The answer that makes it a WebSocket.
@@ -102,21 +94,19 @@ impl Handshake {
     ///
     /// What is wrong with the handshake, for the client to be told.
     pub fn accept<B: From<Bytes>>(&self) -> Result<Response<B>, HttpException> {
+        let key = self.key.as_ref();
+        let key = key.map_err(|malformed| malformed.exception(self.version))?;
         let mut response = Response::new(B::from(Bytes::new()));
-        match &self.over {
-            Over::Http1 { key } => {
-                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-                let accept = derive_accept_key(key.as_bytes());
-                let headers = response.headers_mut();
-                headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-                headers.insert(UPGRADE, WEBSOCKET);
-                // Base64 is always a header's value.
-                if let Ok(accept) = HeaderValue::try_from(accept) {
-                    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-                }
+        if let Some(key) = key {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let accept = derive_accept_key(key.as_bytes());
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(UPGRADE, WEBSOCKET);
+            // Base64 is always a header's value.
+            if let Ok(accept) = HeaderValue::try_from(accept) {
+                headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
             }
-            Over::Http2 => {}
-            Over::Malformed(malformed) => return Err(malformed.exception()),
         }
         if let Some(protocol) = &self.protocol {
             // Browsers fail a connection whose server takes up none of the subprotocols that they offer.
@@ -127,31 +117,8 @@ impl Handshake {
     }
 }
 
-impl Over {
-    fn of<B>(request: &Request<B>) -> Self {
-        let (version, headers) = (request.version(), request.headers());
-        let over_http1 = version == Version::HTTP_11;
-        if over_http1 && request.method() != Method::GET {
-            return Self::Malformed(Malformed::Method);
-        }
-        if over_http1 && !has_token(headers, &CONNECTION, "upgrade") {
-            return Self::Malformed(Malformed::Connection);
-        }
-        if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION_13) {
-            return Self::Malformed(Malformed::Version { over: version });
-        }
-        if !over_http1 {
-            return Self::Http2;
-        }
-        match headers.get(SEC_WEBSOCKET_KEY) {
-            Some(key) if is_key(key.as_bytes()) => Self::Http1 { key: key.clone() },
-            _ => Self::Malformed(Malformed::Key),
-        }
-    }
-}
-
 impl Malformed {
-    fn exception(self) -> HttpException {
+    fn exception(self, over: Version) -> HttpException {
         match self {
             Self::Method => HttpException::bad_request("a WebSocket is opened by a GET"),
             Self::Connection => {
@@ -160,7 +127,7 @@ impl Malformed {
             Self::Key => HttpException::bad_request(
                 "the header `sec-websocket-key` is not 16 bytes in base64",
             ),
-            Self::Version { over } => {
+            Self::Version => {
                 let exception = match over {
                     // There is no upgrade in HTTP/2 that could be required.
                     Version::HTTP_2 => HttpException::new(StatusCode::BAD_REQUEST),
@@ -172,6 +139,28 @@ impl Malformed {
                     .with_header(SEC_WEBSOCKET_VERSION, VERSION_13)
             }
         }
+    }
+}
+
+/// The key of a handshake that is a proper one.
+fn key<B>(request: &Request<B>) -> Result<Option<HeaderValue>, Malformed> {
+    let headers = request.headers();
+    let is_http1 = request.version() == Version::HTTP_11;
+    if is_http1 && request.method() != Method::GET {
+        return Err(Malformed::Method);
+    }
+    if is_http1 && !has_token(headers, &CONNECTION, "upgrade") {
+        return Err(Malformed::Connection);
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION_13) {
+        return Err(Malformed::Version);
+    }
+    if !is_http1 {
+        return Ok(None);
+    }
+    match headers.get(SEC_WEBSOCKET_KEY) {
+        Some(key) if is_key(key.as_bytes()) => Ok(Some(key.clone())),
+        _ => Err(Malformed::Key),
     }
 }
 
