@@ -60,39 +60,16 @@ async fn upgrades_inside() {
     ] {
         let (outer, mut outer_told) = observed(outer);
         let (inner, mut inner_told) = observed(upgrades());
-        let app = inner.layer(service_fn(refusing));
-        let address = serve(outer.layer(app)).await;
+        let address = serve(outer.layer(failing(inner.clone()))).await;
         for protocol in PROTOCOLS {
-            let mut client = connect_over(protocol, address, "/").await;
-            assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
-            assert_eq!(
-                inner_told.next().await,
-                "Returned Future Close(1008): 1008: no swearing"
-            );
-        }
-        outer_told.assert_nothing_else();
-        all_closed(&inner).await;
-        all_closed(&outer).await;
-    }
-}
-
-#[tokio::test]
-async fn upgrades_inside_and_the_exception_after_the_handshake() {
-    for outer in [
-        upgrades(),
-        ExceptionLayer::new().on_any(|_: Caught| StatusCode::IM_A_TEAPOT),
-    ] {
-        let (outer, mut outer_told) = observed(outer);
-        let (inner, mut inner_told) = observed(upgrades());
-        let app = inner.layer(accepting(async |_io| no_swearing().raise()));
-        let address = serve(outer.layer(app)).await;
-        for protocol in PROTOCOLS {
-            let mut client = connect_over(protocol, address, "/").await;
-            assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
-            assert_eq!(
-                inner_told.next().await,
-                "Raised Upgraded Close(1008): 1008: no swearing"
-            );
+            for (path, told) in [
+                ("/before", "Attached Future Close(1008): 1008: no swearing"),
+                ("/after", "Raised Upgraded Close(1008): 1008: no swearing"),
+            ] {
+                let mut client = connect_over(protocol, address, path).await;
+                assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
+                assert_eq!(inner_told.next().await, told);
+            }
         }
         outer_told.assert_nothing_else();
         all_closed(&inner).await;

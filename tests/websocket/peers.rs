@@ -1,4 +1,4 @@
-//! What clients do whose WebSocket is closed by an exception.
+//! What clients do whose WebSocket is closed by an exception, before the handshake is answered and after it.
 
 use std::time::Duration;
 
@@ -8,19 +8,28 @@ use tower::Layer;
 
 use crate::support::*;
 
-const SOON: Duration = Duration::from_millis(100);
+/// Every kind of client that there is for [`failing`].
+fn every_kind() -> impl Iterator<Item = (Protocol, &'static str)> {
+    PROTOCOLS
+        .into_iter()
+        .flat_map(|protocol| BEFORE_AND_AFTER.map(|path| (protocol, path)))
+}
 
 #[tokio::test]
 async fn it_never_answers() {
     let layer = upgrades().close_timeout(SOON);
-    let address = serve(layer.layer(accepting(async |_io| no_swearing().raise()))).await;
-    for protocol in PROTOCOLS {
-        let client = connect_over(protocol, address, "/").await;
+    let address = serve(failing(layer.clone())).await;
+    for (protocol, path) in every_kind() {
+        let client = connect_over(protocol, address, path).await;
         all_closed(&layer).await;
         let mut sent = Vec::new();
         let mut io = client.into_inner();
         within(io.read_to_end(&mut sent)).await.unwrap();
-        assert_eq!(sent, close_frame(1008, "no swearing"), "{protocol:?}");
+        assert_eq!(
+            sent,
+            close_frame(1008, "no swearing"),
+            "{protocol:?} {path}"
+        );
     }
 }
 
@@ -29,10 +38,12 @@ async fn it_never_answers() {
 async fn it_answers() {
     for timeout in [Duration::ZERO, Duration::MAX] {
         let layer = upgrades().close_timeout(timeout);
-        let address = serve(layer.layer(accepting(async |_io| no_swearing().raise()))).await;
-        let mut client = connect(address, "/").await;
-        assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
-        all_closed(&layer).await;
+        let address = serve(failing(layer.clone())).await;
+        for (protocol, path) in every_kind() {
+            let mut client = connect_over(protocol, address, path).await;
+            assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
+            all_closed(&layer).await;
+        }
     }
 }
 
@@ -134,16 +145,18 @@ async fn it_is_gone_and_nobody_knows() {
 #[tokio::test]
 async fn it_sends_megabytes_before_it_reads() {
     let layer = upgrades();
-    let address = serve(layer.layer(accepting(async |_io| no_swearing().raise()))).await;
-    for protocol in PROTOCOLS {
-        let mut io = connect_over(protocol, address, "/").await.into_inner();
-        let message = masked(TEXT, &[b'x'; 125]);
-        let messages = message.repeat((8 << 20) / message.len());
-        within(io.write_all(&messages)).await.unwrap();
+    let address = serve(failing(layer.clone())).await;
+    for (protocol, path) in every_kind() {
+        let mut io = connect_over(protocol, address, path).await.into_inner();
+        within(io.write_all(&megabytes())).await.unwrap();
         within(io.write_all(&masked_close(1008))).await.unwrap();
         let mut sent = Vec::new();
         within(io.read_to_end(&mut sent)).await.unwrap();
-        assert_eq!(sent, close_frame(1008, "no swearing"), "{protocol:?}");
+        assert_eq!(
+            sent,
+            close_frame(1008, "no swearing"),
+            "{protocol:?} {path}"
+        );
         all_closed(&layer).await;
     }
 }
@@ -151,11 +164,11 @@ async fn it_sends_megabytes_before_it_reads() {
 #[tokio::test]
 async fn it_sends_without_end() {
     let layer = upgrades().close_timeout(SOON);
-    let address = serve(layer.layer(accepting(async |_io| no_swearing().raise()))).await;
-    for protocol in PROTOCOLS {
-        let mut io = connect_over(protocol, address, "/").await.into_inner();
-        let message = masked(TEXT, &[b'x'; 125]).repeat(100);
-        within(async { while io.write_all(&message).await.is_ok() {} }).await;
+    let address = serve(failing(layer.clone())).await;
+    for (protocol, path) in every_kind() {
+        let mut io = connect_over(protocol, address, path).await.into_inner();
+        let messages = megabytes();
+        within(async { while io.write_all(&messages).await.is_ok() {} }).await;
         all_closed(&layer).await;
     }
 }

@@ -1,18 +1,16 @@
 //! What the clients do that are refused: the handshake is answered, and a close frame follows it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tokio::{io::AsyncWriteExt, sync::Notify};
+use tokio::sync::Notify;
 use tower::{BoxError, Layer, service_fn};
 use tower_exception::{Custom, ExceptionLayer};
 
 use crate::support::*;
-
-const SOON: Duration = Duration::from_millis(100);
 
 async fn refusing(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, BoxError> {
     Err(no_swearing().into())
@@ -41,44 +39,6 @@ async fn one_byte_at_a_time() {
         tokio::task::yield_now().await;
     }
     assert_eq!(client.rest().await.unwrap(), b"");
-    all_closed(&layer).await;
-}
-
-#[tokio::test]
-async fn it_never_answers_the_close() {
-    let layer = upgrades().close_timeout(SOON);
-    let mut client = refused(&layer).await;
-    assert_eq!(
-        client.rest().await.unwrap(),
-        close_frame(1008, "no swearing")
-    );
-    all_closed(&layer).await;
-}
-
-/// A reset would take away what the client has not read yet.
-#[tokio::test]
-async fn it_sends_megabytes_before_it_reads() {
-    let layer = upgrades();
-    let mut client = refused(&layer).await;
-    let message = masked(TEXT, &[b'x'; 125]);
-    let messages = message.repeat((8 << 20) / message.len());
-    client.send(&messages).await;
-    client.send(&masked_close(1008)).await;
-    assert_eq!(
-        client.rest().await.unwrap(),
-        close_frame(1008, "no swearing")
-    );
-    all_closed(&layer).await;
-}
-
-#[tokio::test]
-async fn it_sends_without_end() {
-    let layer = upgrades().close_timeout(SOON);
-    let client = refused(&layer).await;
-    let (reading, mut writing) = client.0.into_split();
-    let message = masked(TEXT, &[b'x'; 125]).repeat(100);
-    within(async { while writing.write_all(&message).await.is_ok() {} }).await;
-    drop(reading);
     all_closed(&layer).await;
 }
 
