@@ -32,27 +32,30 @@ pub(crate) fn encode(text: &str) -> HeaderValue {
         .unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// Cuts `text` where it might take more than `room` once it is encoded. Other implementations encode more than
-/// they must: all but letters and digits counts as encoded.
-pub(crate) fn cut(text: &mut String, room: usize) {
+/// How long `text` may become where it is encoded. Other implementations encode more than they must: all but
+/// letters and digits counts as encoded.
+pub(crate) fn longest(text: &str) -> usize {
     let cost = |byte: u8| if byte.is_ascii_alphanumeric() { 1 } else { 3 };
-    let mut length = 0;
-    // Up to where the mark of a cut fits behind.
-    let mut fits = 0;
-    for (at, char) in text.char_indices() {
-        if length + CUT.len() * 3 <= room {
-            fits = at;
+    text.bytes().map(cost).sum()
+}
+
+/// Cuts `text` where it might take more than `room` once it is encoded.
+pub(crate) fn cut(text: &mut String, room: usize) {
+    if longest(text) <= room {
+        return;
+    }
+    let mut left = room.saturating_sub(longest(CUT));
+    let mut end = 0;
+    for char in text.chars() {
+        let char = char.encode_utf8(&mut [0; 4]).len();
+        match left.checked_sub(longest(&text[end..end + char])) {
+            Some(rest) => left = rest,
+            None => break,
         }
-        length += char
-            .encode_utf8(&mut [0; 4])
-            .bytes()
-            .map(cost)
-            .sum::<usize>();
+        end += char;
     }
-    if length > room {
-        text.truncate(fits);
-        text.push_str(CUT);
-    }
+    text.truncate(end);
+    text.push_str(CUT);
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-p
 /// all that they see is their own complaint about it.
 const ROOM: usize = 7 * 1024;
 
-/// What there is for the message even behind long details.
+/// What there is of that for the message beside long details.
+#[cfg(feature = "tonic")]
 const LEAST: usize = 256;
 
 /// Whether a head is that of a response that is a status and nothing else.
@@ -68,7 +69,7 @@ pub(crate) fn respond_anew<B>(
     #[cfg(feature = "tonic")]
     let told = crate::integrations::tonic::told(exception);
     #[cfg(not(feature = "tonic"))]
-    let told = Told::of(exception).fit();
+    let told = Told::of(exception).cut();
     headers.insert(GRPC_STATUS, told.code.into());
     if !told.message.is_empty() {
         headers.insert(GRPC_MESSAGE, message::encode(&told.message));
@@ -99,18 +100,30 @@ impl Told {
         }
     }
 
-    /// Leaves out what there is no room for.
-    pub(crate) fn fit(mut self) -> Self {
-        let mut room = ROOM;
-        match room.checked_sub(base64::length(self.details.len())) {
-            Some(left) => room = left.max(LEAST),
-            None => {
-                log::header_dropped(&GRPC_STATUS_DETAILS_BIN, "it is too long");
-                self.details.clear();
+    /// As much of the message as there is room for.
+    pub(crate) fn cut(mut self) -> Self {
+        message::cut(&mut self.message, ROOM);
+        self
+    }
+
+    /// Adds the details, which `encode` makes of code and message, unless there is no room for them. A long message
+    /// gives way to them.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn with_details(self, encode: impl Fn(GrpcCode, &str) -> Bytes) -> Self {
+        for room in [ROOM, LEAST] {
+            let mut message = self.message.clone();
+            message::cut(&mut message, room);
+            let details = encode(self.code, &message);
+            if message::longest(&message) + base64::length(details.len()) <= ROOM {
+                return Self {
+                    message,
+                    details,
+                    ..self
+                };
             }
         }
-        message::cut(&mut self.message, room);
-        self
+        log::header_dropped(&GRPC_STATUS_DETAILS_BIN, "it is too long");
+        self.cut()
     }
 }
 

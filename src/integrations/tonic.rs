@@ -133,56 +133,60 @@ fn stands_for_an_error(status: &Status) -> bool {
 /// What a gRPC client is told of `exception`. Where it stands for a status that is what the status says, as far as the
 /// exception was not changed since.
 pub(crate) fn told(exception: &HttpException) -> Told {
-    let mut told = Told {
-        details: details(exception),
-        ..Told::of(exception)
-    };
-    let origin = exception.origin();
-    let Some(status) = origin.and_then(|origin| origin.downcast_ref::<Status>()) else {
-        return told.fit();
-    };
-    let code = GrpcCode::from(status.code());
-    if code.http_status() != exception.status() {
-        return told.fit();
+    let mut told = Told::of(exception);
+    if let Some(status) = status_behind(exception) {
+        let as_it_was = HttpException::new(exception.status()).with_detail(detail(status));
+        told.code = status.code().into();
+        if !stands_for_an_error(status) && as_it_was.shown().to_string() == told.message {
+            return Told {
+                message: status.message().to_owned(),
+                details: Bytes::copy_from_slice(status.details()),
+                ..told
+            };
+        }
     }
-    told.code = code;
-    let as_it_was = HttpException::new(exception.status()).with_detail(detail(status));
-    if stands_for_an_error(status) || as_it_was.shown().to_string() != told.message {
-        return told.fit();
+    match structured(exception) {
+        Some(detail) => told.with_details(|code, message| details(code, message, &detail)),
+        None => told.cut(),
     }
-    Told {
-        code,
-        message: status.message().to_owned(),
-        details: Bytes::copy_from_slice(status.details()),
-    }
+}
+
+/// The status that `exception` was made of, unless it was given another HTTP status since.
+fn status_behind(exception: &HttpException) -> Option<&Status> {
+    let status = exception.origin()?.downcast_ref::<Status>()?;
+    let http_status = GrpcCode::from(status.code()).http_status();
+    (http_status == exception.status()).then_some(status)
 }
 
 const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
 const LIST: &str = "type.googleapis.com/google.protobuf.ListValue";
 const VALUE: &str = "type.googleapis.com/google.protobuf.Value";
 
-/// A `google.rpc.Status` that holds an exception's JSON.
-fn details(exception: &HttpException) -> Bytes {
+/// The JSON that `exception` has for a detail, as one of the messages that are made for JSON.
+fn structured(exception: &HttpException) -> Option<Any> {
     let Shown::Json(raw) = exception.shown() else {
-        return Bytes::new();
+        return None;
     };
     // A number that no `f64` holds, a lone surrogate: then there is the message alone.
-    let Ok(json) = serde_json::from_str(raw.get()) else {
-        return Bytes::new();
-    };
+    let json = serde_json::from_str(raw.get()).ok()?;
     let (type_url, value) = match kind(json) {
         Kind::StructValue(fields) => (STRUCT, fields.encode_to_vec()),
         Kind::ListValue(list) => (LIST, list.encode_to_vec()),
         kind => (VALUE, prost_types::Value::from(kind).encode_to_vec()),
     };
-    let told = Told::of(exception);
+    Some(Any {
+        type_url: type_url.to_owned(),
+        value,
+    })
+}
+
+/// A `google.rpc.Status` with this detail. Clients refuse a status whose details have another code or message
+/// than it has.
+fn details(code: GrpcCode, message: &str, detail: &Any) -> Bytes {
     let status = tonic_types::Status {
-        code: told.code.number(),
-        message: told.message,
-        details: vec![Any {
-            type_url: type_url.to_owned(),
-            value,
-        }],
+        code: code.number(),
+        message: message.to_owned(),
+        details: vec![detail.clone()],
     };
     status.encode_to_vec().into()
 }
@@ -373,7 +377,54 @@ mod tests {
         })
     }
 
+    /// Of a status that a client gets, if it has any.
+    fn details_of(status: &Status) -> Option<tonic_types::Status> {
+        let details = over_the_wire(status).details().to_vec();
+        (!details.is_empty()).then(|| tonic_types::Status::decode(&*details).unwrap())
+    }
+
+    #[test]
+    fn details_have_the_code_of_the_status() {
+        let exception = HttpException::from(Status::data_loss("gone")).with_detail(json!(["gone"]));
+        let status = Status::from(exception);
+        assert_eq!(status.code(), Code::DataLoss);
+        assert_eq!(details_of(&status).unwrap().code, Code::DataLoss as i32);
+    }
+
+    #[test]
+    fn a_message_gives_way_to_details() {
+        for (length, is_whole, has_details) in [
+            (1_000, true, true),
+            (2_500, false, true),
+            (4_500, false, true),
+            (6_000, true, false),
+            (20_000, false, false),
+        ] {
+            let detail = json!({ "y": "y".repeat(length) });
+            let status = Status::from(HttpException::bad_request(detail));
+            assert_eq!(!status.message().ends_with("..."), is_whole, "{length}");
+            let details = details_of(&status);
+            assert_eq!(details.is_some(), has_details, "{length}");
+            if let Some(details) = details {
+                assert_eq!(details.message, status.message(), "{length}");
+            }
+        }
+    }
+
     proptest! {
+        /// A client may refuse more than 8 KiB, and details that do not say the same.
+        #[test]
+        fn details_fit_and_say_what_the_status_says(text in "[a-zß{ ]{0,200}", times in 0_usize..60) {
+            let status = Status::from(HttpException::gone(json!([text.repeat(times)])));
+            let mut headers = http::HeaderMap::new();
+            status.add_header(&mut headers).unwrap();
+            prop_assert!(headers.values().map(HeaderValue::len).sum::<usize>() < 7_300);
+            if let Some(details) = details_of(&status) {
+                prop_assert_eq!(details.code, status.code() as i32);
+                prop_assert_eq!(details.message, status.message());
+            }
+        }
+
         #[test]
         fn json_comes_back_from_the_wire(value in any_json()) {
             let exception = HttpException::bad_request(value.clone());
