@@ -1,6 +1,4 @@
-//! gRPC and gRPC-Web: what is raised in the middle of a stream ends it with a status.
-
-mod common;
+//! What is raised in the middle of a stream ends it with a status.
 
 use std::{
     convert::Infallible,
@@ -18,7 +16,7 @@ use tower_exception::{
     Answer, Caught, Custom, ExceptionLayer, GrpcCode, HttpException, Panic, Place,
 };
 
-use common::{SECRET, SECRET_TEXT, SecretError, panic_hook_runs};
+use crate::common::{SECRET, SECRET_TEXT, SecretError, panic_hook_runs};
 
 type HttpRequest = Request<Full<Bytes>>;
 

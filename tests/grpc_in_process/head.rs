@@ -1,6 +1,4 @@
-//! gRPC and gRPC-Web: which requests are, and what is answered to them before the first message.
-
-mod common;
+//! Which requests are gRPC, and what is answered to them before the first message.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -11,7 +9,7 @@ use tower_exception::{
     Answer, Caught, CloseCode, ExceptionLayer, GrpcCode, HttpException, WebSocketException,
 };
 
-use common::{SECRET, SecretError, panic_hook_runs};
+use crate::common::{SECRET, SECRET_TEXT, SecretError, panic_hook_runs};
 
 type HttpRequest = Request<Full<Bytes>>;
 
@@ -102,7 +100,7 @@ async fn every_way_of_coming_to_the_layer() {
             Ok("attached") => Ok(missing().into()),
             Ok("raised") => missing().raise(),
             Ok("raised-async") => missing().raise_async().await,
-            Ok("panicked") => panic!("{}", common::SECRET_TEXT),
+            Ok("panicked") => panic!("{SECRET_TEXT}"),
             _ => Err::<Response<Full<Bytes>>, BoxError>(SecretError.into()),
         }
     });
@@ -234,7 +232,7 @@ async fn handlers_apply_and_the_renderer_does_not() {
     let layer = ExceptionLayer::new()
         .render(
             |_: &HttpException, _: &_| -> tower_exception::render::Rendered {
-                panic!("{}", common::SECRET_TEXT)
+                panic!("{SECRET_TEXT}")
             },
         )
         .on_status(StatusCode::NOT_FOUND, |exception: Caught<HttpException>| {
