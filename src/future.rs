@@ -115,15 +115,15 @@ where
     X: Exchange,
 {
     match exchange.look(response, cx) {
-        Look::Pass(response) if exchange.is_grpc() => {
+        Look::Pass(response) => {
             let mut sending = exchange.end();
+            if sending.carrier().is_none() {
+                let guard = |body| ExceptionBody::guard(body, sending);
+                return Poll::Ready(Ok(response.map(guard)));
+            }
             sending.see(response.headers());
             let guard = |body| ExceptionBody::guard_grpc(body, sending);
             Poll::Ready(Ok(response.map(guard)))
-        }
-        Look::Pass(response) => {
-            let sending = exchange.end();
-            Poll::Ready(Ok(response.map(|body| ExceptionBody::guard(body, sending))))
         }
         Look::Answer(answered) => {
             drop_inner(state);

@@ -70,11 +70,6 @@ impl Exchange for CustomExchange {
         true
     }
 
-    #[inline]
-    fn is_grpc(&self) -> bool {
-        matches!(self.kept().form, Form::Grpc(_))
-    }
-
     fn look<B: Body<Data = Bytes>>(
         &mut self,
         response: Response<B>,

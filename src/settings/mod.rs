@@ -55,9 +55,6 @@ pub trait Exchange: Sized {
     /// Whether the response is [looked at](Self::look) before it is passed on.
     fn looks(&self) -> bool;
 
-    /// Whether the request is gRPC's.
-    fn is_grpc(&self) -> bool;
-
     /// Looks at what the inner service answered.
     fn look<B: Body<Data = Bytes>>(
         &mut self,

@@ -57,11 +57,6 @@ impl Exchange for PlainExchange {
         self.form != Form::Full
     }
 
-    #[inline]
-    fn is_grpc(&self) -> bool {
-        matches!(self.form, Form::Grpc(_))
-    }
-
     fn look<B: Body<Data = Bytes>>(
         &mut self,
         mut response: Response<B>,
