@@ -11,7 +11,8 @@ macro_rules! codes {
         /// A client is given one in place of an HTTP status, and observers see it as
         /// [`Answer::Grpc`](crate::Answer::Grpc). With the feature `tonic` it converts from and into
         /// `tonic::Code`. The tables, with the source of each row, are in the
-        /// [guide](crate::docs::grpc#codes).
+        /// [guide](crate::docs::grpc#codes). gRPC has these codes and takes any other number for
+        /// [`Unknown`](Self::Unknown), so that a `match` may name them all.
         ///
         /// ```
         /// use http::StatusCode;
@@ -60,10 +61,11 @@ macro_rules! codes {
                 }
             }
 
-            const fn text(self) -> &'static str {
-                match self {
+            /// As `grpc-status` has it.
+            pub(crate) fn header_value(self) -> HeaderValue {
+                HeaderValue::from_static(match self {
                     $(Self::$variant => stringify!($number),)*
-                }
+                })
             }
         }
     };
@@ -142,12 +144,6 @@ impl From<StatusCode> for GrpcCode {
     }
 }
 
-impl From<GrpcCode> for HeaderValue {
-    fn from(code: GrpcCode) -> Self {
-        Self::from_static(code.text())
-    }
-}
-
 /// The name that gRPC has for it: `NOT_FOUND`.
 impl fmt::Display for GrpcCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -164,7 +160,7 @@ mod tests {
         for number in -1..20 {
             let code = GrpcCode::from_number(number);
             assert_eq!(code.number(), tonic::Code::from_i32(number) as i32);
-            assert_eq!(HeaderValue::from(code), code.number().to_string());
+            assert_eq!(code.header_value(), code.number().to_string());
         }
     }
 

@@ -70,7 +70,7 @@ pub(crate) fn respond_anew<B>(
     let told = crate::integrations::tonic::told(exception);
     #[cfg(not(feature = "tonic"))]
     let told = Told::of(exception).cut();
-    headers.insert(GRPC_STATUS, told.code.into());
+    headers.insert(GRPC_STATUS, told.code.header_value());
     if !told.message.is_empty() {
         headers.insert(GRPC_MESSAGE, message::encode(&told.message));
     }
@@ -135,7 +135,7 @@ pub(crate) fn into_trailers(mut headers: HeaderMap) -> HeaderMap {
     }
     headers
         .entry(GRPC_STATUS)
-        .or_insert_with(|| GrpcCode::Unknown.into());
+        .or_insert_with(|| GrpcCode::Unknown.header_value());
     headers
 }
 

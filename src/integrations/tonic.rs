@@ -42,9 +42,10 @@ use crate::{
 /// ```
 impl From<HttpException> for Status {
     fn from(exception: HttpException) -> Self {
-        let shown = match exception.status().is_informational() {
-            true => &internal_server_error(),
-            false => &exception,
+        let shown = if exception.status().is_informational() {
+            &internal_server_error()
+        } else {
+            &exception
         };
         let Told {
             code,
@@ -97,12 +98,14 @@ impl From<Status> for HttpException {
     }
 }
 
+/// The same code, as tonic has it.
 impl From<GrpcCode> for Code {
     fn from(code: GrpcCode) -> Self {
         Self::from_i32(code.number())
     }
 }
 
+/// The same code, as this crate has it.
 impl From<Code> for GrpcCode {
     fn from(code: Code) -> Self {
         Self::from_number(code.into())
