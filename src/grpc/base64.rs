@@ -1,4 +1,7 @@
 //! Base64, as [RFC 4648, section 4](https://www.rfc-editor.org/rfc/rfc4648#section-4) has it.
+//!
+//! Not the `base64` crate's: that decodes whole texts, and what is needed here is how far a text has got that is sent
+//! in pieces, padded wherever a sender ended one. The encoder beside that is not worth a dependency.
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

@@ -2,20 +2,20 @@
 
 mod base64;
 mod code;
+mod ending;
 mod message;
 mod protocol;
 mod reply;
 mod status;
-mod stream;
 mod web;
 
 pub use code::GrpcCode;
 #[cfg(feature = "tonic")]
 pub(crate) use status::{Told, into_metadata};
 pub(crate) use {
+    ending::{Ending, Trailers},
     protocol::{Carrier, Form, Protocol},
     reply::{as_exception, is_for_grpc},
     status::{code_of, into_trailers, is_status, no_such_method, respond, respond_anew},
-    stream::{Ending, Trailers, WebBody},
-    web::Sent,
+    web::{Sent, WebBody},
 };

@@ -3,10 +3,61 @@
 //!
 //! [PROTOCOL-WEB.md](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)
 
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
 use bytes::Bytes;
 use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
 
 use super::base64;
+use crate::BoxError;
+
+/// A gRPC-Web body, of which is known how far its messages have been sent.
+pub struct WebBody<B> {
+    body: Pin<Box<B>>,
+    sent: Sent,
+}
+
+impl<B> WebBody<B> {
+    pub(crate) fn new(body: B, in_base64: bool) -> Self {
+        Self {
+            body: Box::pin(body),
+            sent: Sent::nothing_yet(in_base64),
+        }
+    }
+
+    pub(crate) fn sent(&self) -> Sent {
+        self.sent
+    }
+}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for WebBody<B> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(self.body.as_mut().poll_frame(cx));
+        if let Some(data) = frame.as_ref().and_then(|it| it.as_ref().ok()?.data_ref()) {
+            self.sent.send(data);
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    /// Not what the inner body says: a frame may come behind it.
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
 
 /// What marks a frame that holds trailers.
 const TRAILERS: u8 = 0x80;
@@ -36,17 +87,13 @@ impl Sent {
 
     /// `data` goes out.
     pub(crate) fn send(&mut self, data: &[u8]) {
-        match self.base64.take() {
-            None => self.send_binary(data),
-            Some(mut decoder) => {
-                for &digit in data {
-                    if let Some(byte) = decoder.push(digit) {
-                        self.send_binary(&[byte]);
-                    }
-                }
-                self.base64 = Some(decoder);
-            }
+        let Some(mut decoder) = self.base64 else {
+            return self.send_binary(data);
+        };
+        for byte in data.iter().filter_map(|digit| decoder.push(*digit)) {
+            self.send_binary(&[byte]);
         }
+        self.base64 = Some(decoder);
     }
 
     fn send_binary(&mut self, mut data: &[u8]) {
