@@ -30,17 +30,12 @@ pub(crate) fn answering(thrown: &Thrown, request: Option<&RequestHead>, form: Fo
 pub(crate) fn told(thrown: &Thrown, request: Option<&RequestHead>, answer: Answer) {
     #[cfg(feature = "tracing")]
     quietly(|| {
-        // What it would be over HTTP says how bad it is, also where the answer is another one.
-        let (http_status, grpc_code, close_code) = match answer {
-            Answer::Status(status) => (Some(status), None, None),
-            Answer::Grpc(code) => (Some(code.http_status()), Some(code), None),
-            Answer::Close(code) => (None, None, Some(code)),
+        let (status, grpc_status, close_code) = match answer {
+            Answer::Status(status) => (Some(status.as_u16()), None, None),
+            Answer::Grpc(code) => (None, Some(tracing::field::display(code)), None),
+            Answer::Close(code) => (None, None, Some(code.get())),
             Answer::CutShort => (None, None, None),
         };
-        let status = http_status.filter(|_| grpc_code.is_none());
-        let status = status.map(|status| status.as_u16());
-        let grpc_status = grpc_code.map(tracing::field::display);
-        let close_code = close_code.map(CloseCode::get);
         let kind = match &thrown.what {
             What::Exception(Exception::Http(_)) => "http exception",
             What::Exception(Exception::WebSocket(_)) => "websocket exception",
@@ -52,27 +47,35 @@ pub(crate) fn told(thrown: &Thrown, request: Option<&RequestHead>, answer: Answe
         let method = request.map(|request| request.method().as_str());
         let path = request.map(|request| request.uri().path());
         let (how, place) = (thrown.how, thrown.place);
+        let message = match answer {
+            Answer::Status(_) | Answer::Grpc(_) => "answered an exception",
+            Answer::Close(_) => "closed a WebSocket",
+            Answer::CutShort if place == Place::Upgraded => "a WebSocket could take no close frame",
+            Answer::CutShort => "a response body was cut short",
+        };
         /// One event, of whichever level.
         macro_rules! event {
-            ($level:ident, $message:literal) => {
-                tracing::$level!(status, grpc_status, close_code, kind, ?how, ?place, method, path, %error, location, $message)
+            ($level:ident) => {
+                tracing::$level!(status, grpc_status, close_code, kind, ?how, ?place, method, path, %error, location, "{message}")
             };
         }
-        match http_status {
-            Some(status) if status.is_server_error() || how == How::Panicked => {
-                event!(error, "answered an exception")
-            }
-            Some(_) => event!(debug, "answered an exception"),
-            None if close_code == Some(CloseCode::INTERNAL_ERROR.get()) => {
-                event!(error, "closed a WebSocket")
-            }
-            None if close_code.is_some() => event!(debug, "closed a WebSocket"),
-            None if place == Place::Upgraded && how != How::Panicked => {
-                event!(debug, "a WebSocket was over already")
-            }
-            None => event!(error, "a response body was cut short"),
+        match how == How::Panicked || is_failure(answer, place) {
+            true => event!(error),
+            false => event!(debug),
         }
     });
+}
+
+/// Whether it is for the server to look into: over HTTP a 5xx, and what stands for one elsewhere.
+#[cfg(feature = "tracing")]
+fn is_failure(answer: Answer, place: Place) -> bool {
+    match answer {
+        Answer::Status(status) => status.is_server_error(),
+        Answer::Grpc(code) => code.http_status().is_server_error(),
+        Answer::Close(code) => code == CloseCode::INTERNAL_ERROR,
+        // That a WebSocket is over when something comes of it is in the nature of things.
+        Answer::CutShort => place != Place::Upgraded,
+    }
 }
 
 /// Something was raised while something else was answered.

@@ -2,6 +2,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "tracing")]
+#[path = "../log/mod.rs"]
+mod log;
 
 mod after;
 mod before;
@@ -10,6 +13,8 @@ mod crowd;
 mod fast;
 mod frames;
 mod halves;
+#[cfg(feature = "tracing")]
+mod logged;
 mod malformed;
 mod nested;
 mod peers;
