@@ -244,9 +244,23 @@ impl<C: Settings> ExceptionLayer<C> {
     /// [guide](crate::docs::websocket).
     ///
     /// ```
-    /// use tower_exception::ExceptionLayer;
+    /// use axum::{Router, extract::ws::WebSocketUpgrade, response::Response, routing::any};
+    /// use tower_exception::{CloseCode, ExceptionLayer, WebSocketException};
     ///
-    /// let layer = ExceptionLayer::new().with_upgrades();
+    /// async fn before(_: WebSocketUpgrade) -> Response {
+    ///     WebSocketException::new(CloseCode::UNAUTHORIZED).with_reason("who are you?").raise()
+    /// }
+    ///
+    /// async fn after(upgrade: WebSocketUpgrade) -> Response {
+    ///     upgrade.on_upgrade(async |_socket| {
+    ///         WebSocketException::new(CloseCode::POLICY_VIOLATION).with_reason("no swearing").raise()
+    ///     })
+    /// }
+    ///
+    /// let app: Router = Router::new()
+    ///     .route("/before", any(before))
+    ///     .route("/after", any(after))
+    ///     .layer(ExceptionLayer::new().with_upgrades());
     /// ```
     #[cfg(feature = "websocket")]
     #[must_use]
@@ -254,21 +268,29 @@ impl<C: Settings> ExceptionLayer<C> {
         self.configure_upgrades(|_| ())
     }
 
-    /// Sets how long a client is given to answer a close frame; without it, 5 seconds. After that its
-    /// connection is cut. Implies [`with_upgrades`](Self::with_upgrades).
+    /// Sets how long it may take to close a WebSocket; without it, 5 seconds. After that the connection is cut,
+    /// whether the client has answered the close frame or not. Implies [`with_upgrades`](Self::with_upgrades).
     ///
-    /// A handler that makes up its mind what to close with has that time too.
+    /// A handler that is asked what to close with takes its time out of this. Where it has none left, it is
+    /// as if it had failed: the client gets 1011.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_exception::ExceptionLayer;
+    ///
+    /// let layer = ExceptionLayer::new().close_timeout(Duration::from_secs(1));
+    /// ```
     #[cfg(feature = "websocket")]
     #[must_use]
     pub fn close_timeout(self, timeout: Duration) -> ExceptionLayer<Custom> {
         self.configure_upgrades(|upgrades| upgrades.close_timeout = timeout.min(LONGEST_TIMEOUT))
     }
 
-    /// Sets what a WebSocket is closed with that the application lets go of without a close frame, in no
-    /// exception and no panic; without it, 1000. `None` leaves it as it is without the layer: the
-    /// connection is cut. Implies [`with_upgrades`](Self::with_upgrades).
+    /// Sets the code for a WebSocket that the application drops without a close frame, and without an exception or a
+    /// panic; without it, 1000. `None` leaves such a connection as it is without the layer: it is cut.
+    /// Implies [`with_upgrades`](Self::with_upgrades).
     ///
-    /// Where the client has begun to close, its own code is repeated.
+    /// Where the client has begun to close, its own code is repeated instead of this one.
     ///
     /// ```
     /// use tower_exception::{CloseCode, ExceptionLayer};
@@ -282,9 +304,11 @@ impl<C: Settings> ExceptionLayer<C> {
         self.configure_upgrades(|upgrades| upgrades.close_on_drop = code.into())
     }
 
-    /// Refuses a WebSocket, where a [`WebSocketException`](crate::WebSocketException) comes before the
-    /// handshake is answered, with this HTTP status, and its reason for the detail. The client does not
-    /// learn the code then; a browser learns nothing at all. Implies [`with_upgrades`](Self::with_upgrades).
+    /// Answers a [`WebSocketException`](crate::WebSocketException) that comes before the handshake is answered with
+    /// this HTTP status, and with its reason for the detail. The client does not learn the code then, and a
+    /// page in a browser learns nothing at all. Implies [`with_upgrades`](Self::with_upgrades).
+    ///
+    /// After the handshake nothing is changed by it.
     ///
     /// ```
     /// use http::StatusCode;
@@ -298,14 +322,19 @@ impl<C: Settings> ExceptionLayer<C> {
         self.configure_upgrades(|upgrades| upgrades.reject_with = Some(status))
     }
 
-    /// The live WebSockets of this layer, its clones and all that it is the layer of: their number, and a way to
-    /// close them all. A layer that is not [`with_upgrades`](Self::with_upgrades) has none.
+    /// The live WebSockets of all services under this layer and its clones: their number, and a way to close them
+    /// all. Take it from the layer before that is given away, and when it has all of its settings: of
+    /// them it keeps the [`close_timeout`](Self::close_timeout).
+    ///
+    /// A layer that is not [`with_upgrades`](Self::with_upgrades) has no WebSockets.
     ///
     /// ```
     /// use tower_exception::ExceptionLayer;
     ///
     /// let layer = ExceptionLayer::new().with_upgrades();
-    /// assert_eq!(layer.upgrades().count(), 0);
+    /// let upgrades = layer.upgrades();
+    /// let app: axum::Router = axum::Router::new().layer(layer);
+    /// assert_eq!(upgrades.count(), 0);
     /// ```
     #[cfg(feature = "websocket")]
     pub fn upgrades(&self) -> Upgrades {

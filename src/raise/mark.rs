@@ -1,10 +1,10 @@
 //! What is unwinding on this thread, for those that can only see that something is.
 //!
 //! A destructor cannot ask for the payload of the unwinding that it runs in. So `raise` leaves a copy of the
-//! exception behind, which the exception itself keeps alive, as the payload: once somebody has caught it, and has
+//! exception behind, which the exception itself, as the payload, keeps alive: once somebody has caught it, and has
 //! dropped it, taken it over or copied it, there is nothing left. Somebody may keep the payload as it is, as the
-//! `JoinHandle` of a task that has raised does; so what one task of tokio's has raised is not taken for what
-//! unwinds in another one, whose client it is none of the business of.
+//! `JoinHandle` of a task that has raised does. So the copy says which task of tokio's has raised, and is not
+//! taken for what unwinds in another one: that may have another client.
 
 use std::{
     cell::RefCell,

@@ -73,15 +73,37 @@ impl UpgradeHandle {
         Self(connection)
     }
 
-    /// The handle of a request; `None` where it asks for no WebSocket, where no layer
-    /// [`with_upgrades`](crate::ExceptionLayer::with_upgrades) is around, and where the server is not hyper.
+    /// The handle of a request. It is `None` where the request asks for no WebSocket, where no layer
+    /// [`with_upgrades`](crate::ExceptionLayer::with_upgrades) is around the service, and where the server is not
+    /// hyper.
     ///
     /// ```
-    /// use http::Request;
-    /// use tower_exception::UpgradeHandle;
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::Empty;
+    /// use hyper::{body::Incoming, upgrade::Upgraded};
+    /// use hyper_util::rt::TokioIo;
+    /// use tokio::io::AsyncWriteExt;
+    /// use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+    /// use tower::BoxError;
+    /// use tower_exception::{HttpException, UpgradeHandle};
     ///
-    /// let request = Request::new("a request like any other");
-    /// assert!(UpgradeHandle::of(&request).is_none());
+    /// async fn hello(mut request: Request<Incoming>) -> Result<Response<Empty<Bytes>>, BoxError> {
+    ///     let Some(exceptions) = UpgradeHandle::of(&request) else {
+    ///         return Err(HttpException::bad_request("this is for WebSockets").into());
+    ///     };
+    ///     let upgrade = hyper::upgrade::on(&mut request);
+    ///     let callback = exceptions.catch(async |upgraded: Upgraded| {
+    ///         TokioIo::new(upgraded).write_all(b"\x81\x05hello").await?;
+    ///         Ok(())
+    ///     });
+    ///     tokio::spawn(async move {
+    ///         if let Ok(upgraded) = upgrade.await {
+    ///             callback(upgraded).await;
+    ///         }
+    ///     });
+    ///     Ok(create_response_with_body(&request, Empty::new)?)
+    /// }
     /// ```
     pub fn of<B>(request: &Request<B>) -> Option<Self> {
         request.extensions().get().cloned()
@@ -103,14 +125,15 @@ impl UpgradeHandle {
     /// Makes a callback for an upgraded connection of one that may fail. `S` is whatever the framework gives:
     /// axum's `WebSocket`, a `WebSocketStream`, hyper's `Upgraded`.
     ///
-    /// What it returns for an error, raises or panics with goes through the layer's handlers, to its observers,
-    /// and closes the connection: a [`WebSocketException`](crate::WebSocketException) with its code and
+    /// An error that it returns, and what it raises or panics with, goes through the layer's handlers, to its
+    /// observers, and closes the connection: a [`WebSocketException`](crate::WebSocketException) with its code and
     /// reason, an [`HttpException`](crate::HttpException) with 4000 and its status, anything else with 1011.
     /// It is closed at once, also where the socket was split and other tasks hold a half of it: they get an error
     /// when they next read or write.
     ///
-    /// Where it returns `Ok`, the connection is left to whoever still holds it, and closed once nobody does. A
-    /// connection that is let go of earlier, without a close frame, waits for what the callback comes to.
+    /// Where it returns `Ok`, the connection is left to whoever still holds it, and closed once nobody does. Where the
+    /// callback itself drops the connection first, without a close frame, the close waits for what the callback
+    /// comes to.
     pub fn catch<S, F, Fut>(
         self,
         callback: F,
@@ -148,14 +171,14 @@ pin_project! {
     /// The future of [`UpgradeHandle::catch`]'s callback.
     #[must_use = "futures do nothing unless polled"]
     pub struct CatchUpgraded<F> {
-        // Dropped first: what it lets go of is yet under the eyes of the other.
+        // Dropped before `catching`, which is to see what becomes of the guard.
         #[pin]
         future: Option<F>,
         // The future's own. Were it named by a bound on `F`, `BoxError` would be too, and the compiler, which
         // forgets lifetimes when it looks whether a future is `Send`, would not find it `'static` inside a
         // `join!` or a `select!`.
         poll: fn(Pin<&mut F>, &mut Context<'_>) -> Poll<Result<(), BoxError>>,
-        // Gone as soon as the future is done, however long this one is kept.
+        // Given up as soon as `future` is done, however long the whole is kept.
         catching: Option<Catching>,
     }
 }

@@ -55,13 +55,14 @@ impl Upgrades {
         self.registry.entries().live.len()
     }
 
-    /// Closes them all with the code and the reason of `exception`, for a server that goes down or restarts:
-    /// draining the listener does not touch them, and their clients would learn of it by a reset.
+    /// Closes them all with the code and the reason of `exception`, for a server that goes down or restarts.
+    /// Draining the listener does not touch them, and their clients would learn of it by a reset.
     ///
     /// The future is done when all of them are closed, or the layer's [close
     /// timeout](crate::ExceptionLayer::close_timeout) is over. Connections that become WebSockets until then are
-    /// closed too. Nothing is closed before it is polled; dropped early, it leaves the rest to themselves.
-    /// Handlers and observers hear nothing of it.
+    /// closed too. Nothing is closed before the future is polled; where it is dropped early, those that it has begun
+    /// to close are closed all the same, and those that come later are not. Handlers and observers hear
+    /// nothing of it.
     ///
     /// ```
     /// use tower_exception::{CloseCode, ExceptionLayer, WebSocketException};
@@ -87,6 +88,7 @@ impl Upgrades {
         for connection in closing {
             let _ = connection.await;
         }
+        // There may be others: those that were being closed already, and those that came since.
         let _ = timeout_at(deadline, self.registry.emptied()).await;
     }
 }
