@@ -7,22 +7,15 @@ use std::fmt;
 
 use http::{HeaderName, StatusCode};
 
-use crate::{Answer, Exception, RequestHead, chain::chain, grpc::Form, thrown::Thrown};
+use crate::{Answer, Exception, RequestHead, chain::chain, thrown::Thrown};
 #[cfg(feature = "tracing")]
 use crate::{CloseCode, How, Place, interrupt::quietly, thrown::What};
 
-/// Something is about to be answered by default.
+/// Something is about to be answered by default, over HTTP.
 #[cold]
-pub(crate) fn answering(thrown: &Thrown, request: Option<&RequestHead>, form: Form) {
+pub(crate) fn answering(thrown: &Thrown, request: Option<&RequestHead>) {
     #[cfg(feature = "tracing")]
-    quietly(|| {
-        let status = thrown.status();
-        let answer = match form {
-            Form::Grpc(_) => Answer::Grpc(status.into()),
-            Form::Full | Form::Head => Answer::Status(status),
-        };
-        told(thrown, request, answer);
-    });
+    quietly(|| told(thrown, request, Answer::Status(thrown.status())));
 }
 
 /// Something was caught, and the client was given `answer`.

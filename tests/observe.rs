@@ -347,6 +347,37 @@ mod events {
         }
     }
 
+    /// The code that the client was given, which the HTTP status does not tell.
+    #[tokio::test]
+    async fn the_code_is_that_of_the_answer() {
+        let not_found = service_fn(async |_: Request<Incoming>| {
+            let mut response = Response::new(Full::<Bytes>::default());
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            Ok::<_, BoxError>(response)
+        });
+        let mut servers = vec![(
+            Server::start(custom().layer(not_found)).await,
+            "UNIMPLEMENTED",
+        )];
+        if cfg!(feature = "tonic") {
+            let data_loss = service_fn(async |_: Request<Incoming>| {
+                Err::<Response<Full<Bytes>>, BoxError>(tonic::Status::data_loss("gone").into())
+            });
+            let plain = ExceptionLayer::new().layer(data_loss);
+            servers.push((Server::start(plain).await, "DATA_LOSS"));
+            let custom = custom().layer(data_loss);
+            servers.push((Server::start(custom).await, "DATA_LOSS"));
+        }
+        for (server, code) in servers {
+            let log = Log::start();
+            let mut request = support::request(Method::POST, "/");
+            let grpc = HeaderValue::from_static("application/grpc");
+            request.headers_mut().insert(CONTENT_TYPE, grpc);
+            server.send(request).await;
+            assert_eq!(log.line().get("grpc_status"), Some(code));
+        }
+    }
+
     #[tokio::test]
     async fn the_query_is_not_logged() {
         let line = line_of("/raised?token=swordfish", custom()).await;

@@ -193,9 +193,12 @@ impl CustomExchange {
         cx: &mut Context<'_>,
     ) -> Answered<B, Self> {
         let (kept, upgrading) = self.split();
-        let is_told_of = !kept.config.observers.is_empty() || upgrading.is_under_way();
-        if handler.is_none() && !is_told_of {
-            log::answering(&thrown, Some(&kept.request), kept.form);
+        // Which code a gRPC client is given, or with which one a WebSocket is closed, is known afterwards.
+        let is_told_afterwards = !kept.config.observers.is_empty()
+            || upgrading.is_under_way()
+            || matches!(kept.form, Form::Grpc(_));
+        if handler.is_none() && !is_told_afterwards {
+            log::answering(&thrown, Some(&kept.request));
             let response = match catch(|| kept.respond(thrown, head, upgrading)) {
                 Ok((response, _)) => response,
                 Err(payload) => kept.not_answered(payload),

@@ -82,12 +82,20 @@ impl Exchange for PlainExchange {
 
     #[cold]
     fn answer<B>(&mut self, thrown: Thrown, _: &mut Context<'_>) -> Answered<B, Self> {
-        log::answering(&thrown, None, self.form);
         let form = self.form;
+        // Which code a gRPC client is given is known when it has been given.
+        let answered = matches!(form, Form::Grpc(_)).then(|| thrown.clone());
+        if answered.is_none() {
+            log::answering(&thrown, None);
+        }
         let response = Response::new(ExceptionBody::from(Bytes::new()));
         let response = self.respond(thrown, response, |response, exception| {
             respond(response, exception, json::render, form, false);
         });
+        if let Some(thrown) = answered {
+            log::told(&thrown, None, Answer::by(&response));
+            quietly(|| drop(thrown));
+        }
         Poll::Ready(Ok(response))
     }
 
