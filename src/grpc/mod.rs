@@ -2,6 +2,8 @@
 
 mod base64;
 mod code;
+#[cfg(feature = "tonic")]
+pub(crate) mod details;
 mod ending;
 mod message;
 mod protocol;

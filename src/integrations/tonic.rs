@@ -2,15 +2,12 @@ use std::{error::Error, sync::Arc};
 
 use bytes::Bytes;
 use http::StatusCode;
-use prost::Message;
-use prost_types::{Any, ListValue, Struct, value::Kind};
-use serde_json::{Number, Value};
 use tonic::{Code, Status, TimeoutExpired, metadata::MetadataMap};
 
 use crate::{
     Detail, GrpcCode, HttpException,
     exception::Shown,
-    grpc::{Told, into_metadata},
+    grpc::{Told, details, into_metadata},
     response::internal_server_error,
 };
 
@@ -148,8 +145,12 @@ pub(crate) fn told(exception: &HttpException) -> Told {
             };
         }
     }
-    match structured(exception) {
-        Some(detail) => told.with_details(|code, message| details(code, message, &detail)),
+    let detail = match exception.shown() {
+        Shown::Json(json) => details::of_json(json),
+        Shown::Text(_) => None,
+    };
+    match detail {
+        Some(detail) => told.with_details(|code, message| details::encode(code, message, &detail)),
         None => told.cut(),
     }
 }
@@ -161,101 +162,16 @@ fn status_behind(exception: &HttpException) -> Option<&Status> {
     (http_status == exception.status()).then_some(status)
 }
 
-const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
-const LIST: &str = "type.googleapis.com/google.protobuf.ListValue";
-const VALUE: &str = "type.googleapis.com/google.protobuf.Value";
-
-/// The JSON that `exception` has for a detail, as one of the messages that are made for JSON.
-fn structured(exception: &HttpException) -> Option<Any> {
-    let Shown::Json(raw) = exception.shown() else {
-        return None;
-    };
-    // A number that no `f64` holds, a lone surrogate: then there is the message alone.
-    let json = serde_json::from_str(raw.get()).ok()?;
-    let (type_url, value) = match kind(json) {
-        Kind::StructValue(fields) => (STRUCT, fields.encode_to_vec()),
-        Kind::ListValue(list) => (LIST, list.encode_to_vec()),
-        kind => (VALUE, prost_types::Value::from(kind).encode_to_vec()),
-    };
-    Some(Any {
-        type_url: type_url.to_owned(),
-        value,
-    })
-}
-
-/// A `google.rpc.Status` with this detail. Clients refuse a status whose details have another code or message
-/// than it has.
-fn details(code: GrpcCode, message: &str, detail: &Any) -> Bytes {
-    let status = tonic_types::Status {
-        code: code.number(),
-        message: message.to_owned(),
-        details: vec![detail.clone()],
-    };
-    status.encode_to_vec().into()
-}
-
 /// The JSON in a status's details, and else its message, unless that is not for clients.
 fn detail(status: &Status) -> Detail {
     if stands_for_an_error(status) {
         return Detail::Canonical;
     }
-    let json = || {
-        let details = tonic_types::Status::decode(status.details()).ok()?.details;
-        let kind = details.iter().find_map(|any| match &*any.type_url {
-            STRUCT => Struct::decode(&*any.value).ok().map(Kind::StructValue),
-            LIST => ListValue::decode(&*any.value).ok().map(Kind::ListValue),
-            VALUE => prost_types::Value::decode(&*any.value).ok()?.kind,
-            _ => None,
-        })?;
-        Some(Detail::from(json(kind)))
-    };
-    json().unwrap_or_else(|| match status.message() {
-        "" => Detail::Canonical,
-        message => Detail::from(message.to_owned()),
-    })
-}
-
-fn kind(json: Value) -> Kind {
-    match json {
-        Value::Null => Kind::NullValue(0),
-        Value::Bool(bool) => Kind::BoolValue(bool),
-        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or(f64::NAN)),
-        Value::String(text) => Kind::StringValue(text),
-        Value::Array(items) => Kind::ListValue(ListValue {
-            values: items.into_iter().map(|item| kind(item).into()).collect(),
-        }),
-        Value::Object(fields) => Kind::StructValue(Struct {
-            fields: fields
-                .into_iter()
-                .map(|(name, value)| (name, kind(value).into()))
-                .collect(),
-        }),
+    match details::decode(status.details()) {
+        Some(json) => Detail::from(json),
+        None if status.message().is_empty() => Detail::Canonical,
+        None => Detail::from(status.message().to_owned()),
     }
-}
-
-fn json(kind: Kind) -> Value {
-    let of = |value: prost_types::Value| value.kind.map_or(Value::Null, json);
-    match kind {
-        Kind::NullValue(_) => Value::Null,
-        Kind::BoolValue(bool) => Value::Bool(bool),
-        Kind::NumberValue(number) => json_number(number),
-        Kind::StringValue(text) => Value::String(text),
-        Kind::ListValue(list) => list.values.into_iter().map(of).collect(),
-        Kind::StructValue(fields) => fields
-            .fields
-            .into_iter()
-            .map(|(name, value)| (name, of(value)))
-            .collect(),
-    }
-}
-
-/// A `Struct` has doubles alone. What was an integer once is shown as one again, as far as doubles tell.
-fn json_number(number: f64) -> Value {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && number.abs() <= EXACT {
-        return Value::from(number as i64);
-    }
-    Number::from_f64(number).map_or(Value::Null, Value::Number)
 }
 
 #[cfg(test)]
@@ -263,7 +179,8 @@ mod tests {
     use super::*;
     use http::HeaderValue;
     use proptest::prelude::*;
-    use serde_json::json;
+    use prost::Message as _;
+    use serde_json::{Value, json};
     use std::fmt;
 
     #[test]

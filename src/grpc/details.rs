@@ -1,0 +1,95 @@
+//! JSON among the details of a status, as the protocol buffers that are made for it.
+
+use bytes::Bytes;
+use prost::Message;
+use prost_types::{Any, ListValue, Struct, value::Kind};
+use serde_json::{Number, Value, value::RawValue};
+use tonic_types::Status;
+
+use super::GrpcCode;
+
+const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
+const LIST: &str = "type.googleapis.com/google.protobuf.ListValue";
+const VALUE: &str = "type.googleapis.com/google.protobuf.Value";
+
+/// The detail that JSON is: an object a `Struct`, an array a `ListValue`, anything else a `Value`.
+///
+/// `None` where there is a number that no `f64` holds, or a lone surrogate.
+pub(crate) fn of_json(json: &RawValue) -> Option<Any> {
+    let json = serde_json::from_str(json.get()).ok()?;
+    let (type_url, value) = match kind(json) {
+        Kind::StructValue(fields) => (STRUCT, fields.encode_to_vec()),
+        Kind::ListValue(list) => (LIST, list.encode_to_vec()),
+        kind => (VALUE, prost_types::Value::from(kind).encode_to_vec()),
+    };
+    Some(Any {
+        type_url: type_url.to_owned(),
+        value,
+    })
+}
+
+/// A `google.rpc.Status` with this detail. Clients refuse a status whose details have another code or message
+/// than it has.
+pub(crate) fn encode(code: GrpcCode, message: &str, detail: &Any) -> Bytes {
+    let status = Status {
+        code: code.number(),
+        message: message.to_owned(),
+        details: vec![detail.clone()],
+    };
+    status.encode_to_vec().into()
+}
+
+/// The first JSON in a `google.rpc.Status`.
+pub(crate) fn decode(status: &[u8]) -> Option<Value> {
+    let details = Status::decode(status).ok()?.details;
+    let kind = details.iter().find_map(|any| match &*any.type_url {
+        STRUCT => Struct::decode(&*any.value).ok().map(Kind::StructValue),
+        LIST => ListValue::decode(&*any.value).ok().map(Kind::ListValue),
+        VALUE => prost_types::Value::decode(&*any.value).ok()?.kind,
+        _ => None,
+    })?;
+    Some(json(kind))
+}
+
+fn kind(json: Value) -> Kind {
+    match json {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(bool) => Kind::BoolValue(bool),
+        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or(f64::NAN)),
+        Value::String(text) => Kind::StringValue(text),
+        Value::Array(items) => Kind::ListValue(ListValue {
+            values: items.into_iter().map(|item| kind(item).into()).collect(),
+        }),
+        Value::Object(fields) => Kind::StructValue(Struct {
+            fields: fields
+                .into_iter()
+                .map(|(name, value)| (name, kind(value).into()))
+                .collect(),
+        }),
+    }
+}
+
+fn json(kind: Kind) -> Value {
+    let of = |value: prost_types::Value| value.kind.map_or(Value::Null, json);
+    match kind {
+        Kind::NullValue(_) => Value::Null,
+        Kind::BoolValue(bool) => Value::Bool(bool),
+        Kind::NumberValue(number) => json_number(number),
+        Kind::StringValue(text) => Value::String(text),
+        Kind::ListValue(list) => list.values.into_iter().map(of).collect(),
+        Kind::StructValue(fields) => fields
+            .fields
+            .into_iter()
+            .map(|(name, value)| (name, of(value)))
+            .collect(),
+    }
+}
+
+/// A `Struct` has doubles alone. What was an integer once is shown as one again, as far as doubles tell.
+fn json_number(number: f64) -> Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() <= EXACT {
+        return Value::from(number as i64);
+    }
+    Number::from_f64(number).map_or(Value::Null, Value::Number)
+}
