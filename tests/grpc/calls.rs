@@ -9,7 +9,7 @@ use crate::{
     client::Client,
     common::{SECRET, within},
     details,
-    faults::{Fault, MESSAGES, Way},
+    faults::{self, Fault, MESSAGES, Way},
     generated::{Item, ItemId, Total},
     server::item,
 };
@@ -88,6 +88,10 @@ pub fn assert_status(status: &Status, way: Way) {
         }
         Way::Panicked | Way::Error => (Code::Internal, "Internal Server Error", None),
         Way::Structured => return details::assert_structured(status),
+        Way::Status => {
+            assert_eq!(status.details(), faults::status().details());
+            (Code::DataLoss, "sold out", Some("own"))
+        }
     };
     let got = (status.code(), status.message());
     assert_eq!(got, (code, message), "{status:?}");

@@ -7,7 +7,7 @@ use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, StreamBody, combinators::UnsyncBoxBody};
 use serde_json::json;
-use tonic::{Status, body::Body};
+use tonic::{Code, Status, body::Body, metadata::MetadataMap};
 use tower::{BoxError, Service, ServiceExt as _, service_fn};
 use tower_exception::HttpException;
 
@@ -25,6 +25,8 @@ pub enum Way {
     Error,
     /// As `Raised`, with another exception.
     Structured,
+    /// A `Status` of the service's own.
+    Status,
 }
 
 /// How many messages have been received, or sent where the answer is a stream.
@@ -43,13 +45,14 @@ pub struct Fault {
     pub position: Position,
 }
 
-const WAYS: [Way; 6] = [
+const WAYS: [Way; 7] = [
     Way::Returned,
     Way::Raised,
     Way::RaisedAsync,
     Way::Panicked,
     Way::Error,
     Way::Structured,
+    Way::Status,
 ];
 
 const POSITIONS: [Position; 4] = [
@@ -72,6 +75,14 @@ pub fn structured() -> HttpException {
     let left = json!([0.5, null, true, "é"]);
     let detail = json!({ "reason": "out of stock", "id": 7, "left": left });
     HttpException::precondition_failed(detail)
+}
+
+/// A status with all that it may have. Its HTTP status is that of other codes too.
+pub fn status() -> Status {
+    let mut metadata = MetadataMap::new();
+    metadata.insert("x-own", "own".parse().unwrap());
+    let details = Bytes::from_static(b"\x08\x0f");
+    Status::with_details_and_metadata(Code::DataLoss, "sold out", details, metadata)
 }
 
 /// How many messages a stream has.
@@ -124,6 +135,7 @@ impl Way {
     async fn in_tonic(self) -> Result<(), Status> {
         match self {
             Self::Returned => Err(exception())?,
+            Self::Status => Err(status()),
             Self::Error => {
                 let mut marked = Status::unknown("");
                 let value = "".parse().unwrap();
@@ -146,6 +158,7 @@ impl Way {
             Self::Structured => structured().raise(),
             Self::Panicked => panic!("{SECRET_TEXT}"),
             Self::Error => Err(SecretError.into()),
+            Self::Status => Err(status().into()),
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// REST and gRPC, each under `layer`.
-async fn serve(layer: ExceptionLayer<Custom>) -> Server {
+pub async fn serve(layer: ExceptionLayer<Custom>) -> Server {
     let grpc = Routes::new(ItemsServer::new(Shop::default()))
         .prepare()
         .into_axum_router()
@@ -49,7 +49,7 @@ async fn serve(layer: ExceptionLayer<Custom>) -> Server {
     Server::start_axum(rest.layer(layer).merge(grpc)).await
 }
 
-fn clients(server: &Server) -> [Client; 3] {
+pub fn clients(server: &Server) -> [Client; 3] {
     [
         client::grpc(server.address()),
         client::grpc_web(server.address(), Version::HTTP_11),
@@ -57,7 +57,7 @@ fn clients(server: &Server) -> [Client; 3] {
     ]
 }
 
-async fn status(client: &mut Client, way: Way) -> Status {
+pub async fn status(client: &mut Client, way: Way) -> Status {
     let position = Position::Between;
     let (_, status) = within(call(client, Kind::Unary, Fault { way, position })).await;
     status

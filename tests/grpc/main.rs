@@ -14,6 +14,7 @@ mod node;
 mod same_poll;
 mod server;
 mod stacks;
+mod statuses;
 mod tower_errors;
 mod wire;
 

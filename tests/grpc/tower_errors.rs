@@ -7,13 +7,15 @@ use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::sync::Notify;
-use tonic::{Code, Status, metadata::MetadataMap};
+use tonic::{Code, Status};
 use tower::{BoxError, ServiceBuilder};
 use tower_exception::{ExceptionLayer, ServiceBuilderExt as _};
 
 use crate::{
+    calls::assert_status,
     client,
     common::{self, PLAIN_504, PROTOCOLS, Protocol, Server, within},
+    faults::{self, Way},
     generated::ItemId,
 };
 
@@ -65,14 +67,6 @@ async fn an_overload_is_unavailable() {
     assert_eq!(pushback.unwrap(), "1000");
 }
 
-/// With all that a status has.
-fn aborted() -> Status {
-    let mut metadata = MetadataMap::new();
-    metadata.insert("x-own", "own".parse().unwrap());
-    let details = Bytes::from_static(b"\x08\x0a");
-    Status::with_details_and_metadata(Code::Aborted, "try again", details, metadata)
-}
-
 /// An error that holds another one.
 #[derive(Debug)]
 struct Around(BoxError);
@@ -97,20 +91,17 @@ async fn returning(error: fn() -> BoxError) -> Server {
 }
 
 const STATUSES: [fn() -> BoxError; 4] = [
-    || aborted().into(),
-    || Around(aborted().into()).into(),
-    || Around(Around(aborted().into()).into()).into(),
-    || io::Error::other(aborted()).into(),
+    || faults::status().into(),
+    || Around(faults::status().into()).into(),
+    || Around(Around(faults::status().into()).into()).into(),
+    || io::Error::other(faults::status()).into(),
 ];
 
 #[tokio::test]
 async fn a_status_goes_out_as_it_is() {
     for error in STATUSES {
         let server = returning(error).await;
-        let status = status(&server).await;
-        let got = (status.code(), status.message(), status.details());
-        assert_eq!(got, (Code::Aborted, "try again", &b"\x08\x0a"[..]));
-        assert_eq!(status.metadata().get("x-own").unwrap(), "own");
+        assert_status(&status(&server).await, Way::Status);
     }
 }
 
@@ -121,7 +112,7 @@ async fn a_json_client_gets_a_status_as_its_http_status() {
         for protocol in PROTOCOLS {
             let mut client = server.connect(protocol).await;
             let answer = client.ask(Method::POST, "/").await;
-            let expected = r#"409 | content-length: 22 | content-type: application/json | x-own: own | {"detail":"try again"}"#;
+            let expected = r#"500 | content-length: 21 | content-type: application/json | x-own: own | {"detail":"sold out"}"#;
             assert_eq!(answer, expected);
         }
     }
