@@ -14,7 +14,8 @@ const VALUE: &str = "type.googleapis.com/google.protobuf.Value";
 
 /// The detail that JSON is: an object a `Struct`, an array a `ListValue`, anything else a `Value`.
 ///
-/// `None` where there is a number that no `f64` holds, or a lone surrogate.
+/// `None` where there is a number that no `f64` holds, or a lone surrogate, or where it is deeper than what decodes
+/// it goes, which is a hundred messages.
 pub(crate) fn of_json(json: &RawValue) -> Option<Any> {
     let json = serde_json::from_str(json.get()).ok()?;
     let (type_url, value) = match kind(json) {
@@ -22,10 +23,11 @@ pub(crate) fn of_json(json: &RawValue) -> Option<Any> {
         Kind::ListValue(list) => (LIST, list.encode_to_vec()),
         kind => (VALUE, prost_types::Value::from(kind).encode_to_vec()),
     };
-    Some(Any {
+    let detail = Any {
         type_url: type_url.to_owned(),
         value,
-    })
+    };
+    unpack(&detail).is_some().then_some(detail)
 }
 
 /// A `google.rpc.Status` with this detail. Clients refuse a status whose details have another code or message
@@ -41,14 +43,18 @@ pub(crate) fn encode(code: GrpcCode, message: &str, detail: &Any) -> Bytes {
 
 /// The first JSON in a `google.rpc.Status`.
 pub(crate) fn decode(status: &[u8]) -> Option<Value> {
-    let details = Status::decode(status).ok()?.details;
-    let kind = details.iter().find_map(|any| match &*any.type_url {
-        STRUCT => Struct::decode(&*any.value).ok().map(Kind::StructValue),
-        LIST => ListValue::decode(&*any.value).ok().map(Kind::ListValue),
-        VALUE => prost_types::Value::decode(&*any.value).ok()?.kind,
+    let status = Status::decode(status).ok()?;
+    status.details.iter().find_map(unpack).map(json)
+}
+
+fn unpack(detail: &Any) -> Option<Kind> {
+    let value = &*detail.value;
+    match &*detail.type_url {
+        STRUCT => Struct::decode(value).ok().map(Kind::StructValue),
+        LIST => ListValue::decode(value).ok().map(Kind::ListValue),
+        VALUE => prost_types::Value::decode(value).ok()?.kind,
         _ => None,
-    })?;
-    Some(json(kind))
+    }
 }
 
 fn kind(json: Value) -> Kind {

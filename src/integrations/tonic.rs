@@ -312,6 +312,16 @@ mod tests {
     }
 
     #[test]
+    fn json_that_is_too_deep_to_be_decoded_is_in_the_message_alone() {
+        let nested = |depth| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+        for (depth, has_details) in [(30, true), (120, false)] {
+            let status = Status::from(HttpException::gone(nested(depth)));
+            assert_eq!(details_of(&status).is_some(), has_details, "{depth}");
+            assert_eq!(status.message(), nested(depth).to_string());
+        }
+    }
+
+    #[test]
     fn a_message_gives_way_to_details() {
         for (length, is_whole, has_details) in [
             (1_000, true, true),
