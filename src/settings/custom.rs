@@ -174,9 +174,7 @@ impl CustomExchange {
             return Look::Answer(self.answer_by(handler, thrown, head, cx));
         }
         // It is rendered already, and an outer layer may still handle it.
-        let caught = Caught::new(thrown.clone(), kept.request.clone());
-        kept.tell(&caught, Answer::by(&response));
-        quietly(|| drop(caught));
+        kept.tell_of(thrown.clone(), Answer::by(&response));
         attach(&mut response, thrown);
         match kept.form {
             Form::Head => Look::Answer(Poll::Ready(Ok(without_body(response)))),

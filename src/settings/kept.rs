@@ -155,16 +155,21 @@ impl Kept {
     /// The answer where none could be made, because of `payload`, of which observers hear too.
     pub(super) fn not_answered(&self, payload: Box<dyn Any + Send>) -> Response<AnswerBody> {
         let thrown = Thrown::from_payload(payload, Place::Answer);
-        let caught = Caught::new(thrown, self.request.clone());
         let response = plain_500(self.form);
-        self.tell(&caught, Answer::by(&response));
-        quietly(|| drop(caught));
+        self.tell_of(thrown, Answer::by(&response));
         response
     }
 
     pub(crate) fn tell(&self, caught: &Caught, answer: Answer) {
         log::told(caught.thrown(), Some(&self.request), answer);
         self.config.observers.tell(caught, answer);
+    }
+
+    /// Tells everybody of `thrown`, which has no other use.
+    pub(crate) fn tell_of(&self, thrown: Thrown, answer: Answer) {
+        let caught = Caught::new(thrown, self.request.clone());
+        self.tell(&caught, answer);
+        quietly(|| drop(caught));
     }
 
     fn render(&self, exception: &HttpException) -> Rendered {
@@ -193,9 +198,7 @@ impl Kept {
 impl Sending for Kept {
     #[cold]
     fn cut_short(&self, thrown: Thrown) -> BoxError {
-        let caught = Caught::new(thrown.clone(), self.request.clone());
-        self.tell(&caught, Answer::CutShort);
-        quietly(|| drop(caught));
+        self.tell_of(thrown.clone(), Answer::CutShort);
         thrown.into()
     }
 

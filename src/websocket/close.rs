@@ -1,6 +1,11 @@
 //! How a connection is closed.
 
-use std::{future::poll_fn, task::Poll, thread};
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::Poll,
+    thread,
+};
 
 use http::StatusCode;
 use tokio::{
@@ -29,7 +34,7 @@ pub async fn close(
     let exception = match cause {
         Cause::Thrown(thrown) if takes_close => Some(answer(kept, thrown, deadline).await),
         Cause::Thrown(thrown) => {
-            tell_cut_short(kept, thrown);
+            kept.tell_of(thrown, Answer::CutShort);
             None
         }
         Cause::Ordered(exception) => Some(exception),
@@ -48,13 +53,6 @@ pub async fn close(
     )
     .await;
     wire.cut();
-}
-
-/// Something was caught that no close frame can tell of.
-pub fn tell_cut_short(kept: &Kept, thrown: Thrown) {
-    let caught = Caught::new(thrown, kept.request().clone());
-    kept.tell(&caught, Answer::CutShort);
-    quietly(|| drop(caught));
 }
 
 /// Sends the close frame and waits for the peer's. What the peer sends meanwhile is read and let go: a
@@ -85,26 +83,14 @@ async fn answer(kept: &Kept, thrown: Thrown, deadline: Instant) -> WebSocketExce
         None => Ok(None),
         Some((handler, depth)) => match catch(|| handler(&caught, depth)) {
             Ok(Handled::Now(reply)) => Ok(Some(reply)),
-            Ok(Handled::Later(mut reply)) => {
-                let handled = poll_fn(|cx| match catch_poll(cx, |cx| reply.as_mut().poll(cx)) {
-                    Ok(poll) => poll.map(Ok),
-                    Err(payload) => Poll::Ready(Err(payload)),
-                });
-                let handled = timeout_at(deadline, handled).await;
-                quietly(|| drop(reply));
-                handled
-                    .unwrap_or_else(|_| Ok(Reply::exception(internal_error())))
-                    .map(Some)
-            }
+            Ok(Handled::Later(reply)) => reply_by(deadline, reply).await.map(Some),
             Err(payload) => Err(payload),
         },
     };
     let exception = made(&caught, reply).unwrap_or_else(|payload| {
         let thrown = Thrown::from_payload(payload, Place::Answer);
         let exception = internal_error();
-        let caught = Caught::new(thrown, kept.request().clone());
-        kept.tell(&caught, Answer::Close(exception.code()));
-        quietly(|| drop(caught));
+        kept.tell_of(thrown, Answer::Close(exception.code()));
         exception
     });
     kept.tell(&caught, Answer::Close(exception.code()));
@@ -112,6 +98,21 @@ async fn answer(kept: &Kept, thrown: Thrown, deadline: Instant) -> WebSocketExce
     exception
 }
 
+/// What an async handler replies. It is stopped at `deadline`.
+async fn reply_by(
+    deadline: Instant,
+    mut reply: Pin<Box<dyn Future<Output = Reply> + Send>>,
+) -> thread::Result<Reply> {
+    let replied = poll_fn(|cx| match catch_poll(cx, |cx| reply.as_mut().poll(cx)) {
+        Ok(poll) => poll.map(Ok),
+        Err(payload) => Poll::Ready(Err(payload)),
+    });
+    let replied = timeout_at(deadline, replied).await;
+    quietly(|| drop(reply));
+    replied.unwrap_or_else(|_| Ok(Reply::exception(internal_error())))
+}
+
+/// What to close with: what a handler has replied, or what `caught` stands for where there is none.
 fn made(
     caught: &Caught,
     reply: thread::Result<Option<Reply>>,

@@ -8,14 +8,8 @@ use std::{
 use hyper::upgrade::Upgraded;
 use tokio::{runtime::Handle, task::JoinHandle, time::Instant};
 
-use super::{
-    UpgradeSettings,
-    cause::Cause,
-    close::{close, tell_cut_short},
-    registry::Registration,
-    wire::Wire,
-};
-use crate::{chain::chain, interrupt::catch_or, raise::Asking, settings::Kept};
+use super::{UpgradeSettings, cause::Cause, close::close, registry::Registration, wire::Wire};
+use crate::{Answer, chain::chain, interrupt::catch_or, raise::Asking, settings::Kept};
 
 /// One connection that becomes a WebSocket, or is one. The application has it through a
 /// [`Guard`](super::guard::Guard); whoever is to close it from elsewhere has it too.
@@ -208,7 +202,7 @@ impl Connection {
                 chain(thrown.as_error()).any(|error| error.is::<Closed>())
             });
             if !is_consequence {
-                tell_cut_short(&self.kept, thrown);
+                self.kept.tell_of(thrown, Answer::CutShort);
             }
         }
     }
