@@ -82,21 +82,11 @@ impl Exchange for PlainExchange {
 
     #[cold]
     fn answer<B>(&mut self, thrown: Thrown, _: &mut Context<'_>) -> Answered<B, Self> {
-        let form = self.form;
-        // Which code a gRPC client is given is known when it has been given.
-        let answered = matches!(form, Form::Grpc(_)).then(|| thrown.clone());
-        if answered.is_none() {
-            log::answering(&thrown, None);
+        if let Form::Grpc(_) = self.form {
+            return Poll::Ready(Ok(self.answer_grpc(thrown)));
         }
-        let response = Response::new(ExceptionBody::from(Bytes::new()));
-        let response = self.respond(thrown, response, |response, exception| {
-            respond(response, exception, json::render, form, false);
-        });
-        if let Some(thrown) = answered {
-            log::told(&thrown, None, Answer::by(&response));
-            quietly(|| drop(thrown));
-        }
-        Poll::Ready(Ok(response))
+        log::answering(&thrown, None);
+        Poll::Ready(Ok(self.render(thrown)))
     }
 
     /// A plain layer adopts nothing.
@@ -117,6 +107,23 @@ impl Exchange for PlainExchange {
 }
 
 impl PlainExchange {
+    /// Which code a gRPC client is given is known when it has been given, so that it is logged then.
+    #[inline(never)]
+    fn answer_grpc<B>(&self, thrown: Thrown) -> Guarded<B, Self> {
+        let response = self.render(thrown.clone());
+        log::told(&thrown, None, Answer::by(&response));
+        quietly(|| drop(thrown));
+        response
+    }
+
+    #[inline]
+    fn render<B>(&self, thrown: Thrown) -> Guarded<B, Self> {
+        let response = Response::new(ExceptionBody::from(Bytes::new()));
+        self.respond(thrown, response, |response, exception| {
+            respond(response, exception, json::render, self.form, false);
+        })
+    }
+
     /// Answers `thrown` with `response`, of which `render` makes what it comes to.
     fn respond<B>(
         &self,
