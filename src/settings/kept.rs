@@ -34,7 +34,7 @@ pub struct Kept {
 }
 
 /// An answer, and what observers are told of it.
-pub(super) type Told = (Response<AnswerBody>, Answer);
+pub(super) type Made = (Response<AnswerBody>, Answer);
 
 impl Kept {
     /// The handler for `thrown`. It is looked for along the error's sources, which are other people's code.
@@ -54,7 +54,7 @@ impl Kept {
         thrown: Thrown,
         head: Option<Parts>,
         upgrading: &mut Upgrading,
-    ) -> Told {
+    ) -> Made {
         let provisional = is_inside_a_scope().then(|| thrown.clone());
         let how = thrown.how;
         let mut exception = match self.to_render(thrown.into_exception(), upgrading) {
@@ -81,7 +81,7 @@ impl Kept {
             attach(&mut response, thrown);
         }
         discard(exception);
-        told(response)
+        made(response)
     }
 
     pub(super) fn finish_reply(
@@ -95,8 +95,8 @@ impl Kept {
     }
 
     /// The response that a handler's reply is. It is final: nothing is attached.
-    fn reply(&self, reply: Reply, upgrading: &mut Upgrading) -> Told {
-        told(match reply.0 {
+    fn reply(&self, reply: Reply, upgrading: &mut Upgrading) -> Made {
+        made(match reply.0 {
             ReplyKind::Exception(exception) => match self.to_render(Some(exception), upgrading) {
                 Continue(exception) => self.reply_exception(exception),
                 Break(closed) => return closed,
@@ -115,7 +115,7 @@ impl Kept {
         &self,
         exception: Option<Exception>,
         upgrading: &mut Upgrading,
-    ) -> ControlFlow<Told, HttpException> {
+    ) -> ControlFlow<Made, HttpException> {
         let Some(Exception::WebSocket(exception)) = exception else {
             return Continue(into_http(exception));
         };
@@ -144,10 +144,10 @@ impl Kept {
     pub(super) fn finish(
         &self,
         caught: &Caught,
-        response: thread::Result<Told>,
+        response: thread::Result<Made>,
     ) -> Response<AnswerBody> {
         let (response, answer) =
-            response.unwrap_or_else(|payload| told(self.not_answered(payload)));
+            response.unwrap_or_else(|payload| made(self.not_answered(payload)));
         self.tell(caught, answer);
         response
     }
@@ -222,7 +222,7 @@ impl Sending for Kept {
     }
 }
 
-fn told(response: Response<AnswerBody>) -> Told {
+fn made(response: Response<AnswerBody>) -> Made {
     let answer = Answer::by(&response);
     (response, answer)
 }
