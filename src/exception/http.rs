@@ -1,14 +1,9 @@
-use std::{
-    error::Error,
-    fmt,
-    panic::Location,
-    sync::{Arc, LazyLock},
-};
+use std::{error::Error, fmt, panic::Location, sync::LazyLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use super::{Detail, Shown};
+use super::{Detail, Shown, inner::Inner};
 use crate::{BoxError, log};
 #[cfg(feature = "websocket")]
 use crate::{Exception, raise::Mark};
@@ -48,19 +43,14 @@ use crate::{Exception, raise::Mark};
 ///
 /// To a gRPC client they go out as [metadata](crate::docs::grpc#what-is-answered).
 #[derive(Clone)]
-pub struct HttpException(Box<Inner>);
+pub struct HttpException(Box<Inner<Http>>);
 
 #[derive(Clone)]
-struct Inner {
+struct Http {
     status: StatusCode,
     detail: Detail,
     /// `None` while there are none: an empty map is a dozen words to write and to move.
     headers: Option<HeaderMap>,
-    source: Option<Arc<dyn Error + Send + Sync>>,
-    location: &'static Location<'static>,
-    /// Set while it unwinds.
-    #[cfg(feature = "websocket")]
-    mark: Mark,
 }
 
 impl HttpException {
@@ -78,15 +68,11 @@ impl HttpException {
     #[track_caller]
     #[must_use]
     pub fn new(status: StatusCode) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(Inner::new(Http {
             status,
             detail: Detail::Canonical,
             headers: None,
-            source: None,
-            location: Location::caller(),
-            #[cfg(feature = "websocket")]
-            mark: Mark::default(),
-        }))
+        })))
     }
 
     /// Sets what the client is told.
@@ -99,7 +85,7 @@ impl HttpException {
     /// ```
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Detail>) -> Self {
-        self.0.detail = detail.into();
+        self.0.says.detail = detail.into();
         self
     }
 
@@ -185,18 +171,18 @@ impl HttpException {
     /// ```
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(Arc::from(source.into()));
+        self.0.set_source(source);
         self
     }
 
     /// The status.
     pub fn status(&self) -> StatusCode {
-        self.0.status
+        self.0.says.status
     }
 
     /// What the client is told.
     pub fn detail(&self) -> &Detail {
-        &self.0.detail
+        &self.0.says.detail
     }
 
     /// The detail as the client is shown it: where there is none, the status's canonical reason. It can be
@@ -218,7 +204,7 @@ impl HttpException {
     /// The headers that are appended to the response.
     pub fn headers(&self) -> &HeaderMap {
         static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
-        self.0.headers.as_ref().unwrap_or_else(|| &NONE)
+        self.0.says.headers.as_ref().unwrap_or_else(|| &NONE)
     }
 
     /// The headers that are appended to the response, to be changed.
@@ -230,7 +216,7 @@ impl HttpException {
     /// exception.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     /// ```
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
-        self.0.headers.get_or_insert_default()
+        self.0.says.headers.get_or_insert_default()
     }
 
     /// What [`with_source`](Self::with_source) was given.
@@ -253,16 +239,16 @@ impl HttpException {
     }
 
     pub(crate) fn headers_if_any(&self) -> Option<&HeaderMap> {
-        self.0.headers.as_ref()
+        self.0.says.headers.as_ref()
     }
 
     /// The headers, which the exception then is without.
     pub(crate) fn take_headers(&mut self) -> Option<HeaderMap> {
-        self.0.headers.take()
+        self.0.says.headers.take()
     }
 
     pub(crate) fn shown(&self) -> Shown<'_> {
-        self.0.detail.shown(self.0.status)
+        self.0.says.detail.shown(self.0.says.status)
     }
 }
 
@@ -331,7 +317,7 @@ impl<D: Into<Detail>> From<(StatusCode, D)> for HttpException {
 /// The status and the detail: `404: Item not found`.
 impl fmt::Display for HttpException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.status.as_str())?;
+        f.write_str(self.0.says.status.as_str())?;
         match self.shown() {
             Shown::Text("") => Ok(()),
             detail => write!(f, ": {detail}"),
@@ -342,8 +328,8 @@ impl fmt::Display for HttpException {
 impl fmt::Debug for HttpException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpException")
-            .field("status", &self.0.status)
-            .field("detail", &self.0.detail)
+            .field("status", &self.0.says.status)
+            .field("detail", &self.0.says.detail)
             .field("headers", self.headers())
             .field("source", &self.0.source)
             .field("location", &format_args!("{}", self.0.location))
@@ -351,34 +337,10 @@ impl fmt::Debug for HttpException {
     }
 }
 
-/// Its source is not at once the one that it was given, but a note of where it was made, whose source is that
-/// one. For an error that only stands for the one that it holds (`#[error(transparent)]`, an
-/// `anyhow::Error`, an `Arc<E>`) gives that one's source for its own, and would hide the exception from
-/// whoever looks for it; by its note it is known.
+/// Its source is not at once the one that it was given, but a note of where it was made, whose source is that one.
 impl Error for HttpException {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.0)
-    }
-}
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "made at {}", self.location)
-    }
-}
-
-impl Error for Inner {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.source {
-            Some(source) => Some(&**source),
-            None => None,
-        }
     }
 }
 
@@ -402,12 +364,12 @@ impl HttpException {
         if let Some(exception) = error.downcast_ref::<Self>() {
             return Some(exception.clone());
         }
-        let inner: &Inner = error.downcast_ref()?;
+        let inner: &Inner<Http> = error.downcast_ref()?;
         Some(Self(Box::new(inner.clone())))
     }
 
     pub(super) fn is(error: &(dyn Error + 'static)) -> bool {
-        error.is::<Self>() || error.is::<Inner>()
+        error.is::<Self>() || error.is::<Inner<Http>>()
     }
 }
 

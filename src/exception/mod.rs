@@ -3,6 +3,7 @@
 mod close_code;
 mod detail;
 mod http;
+mod inner;
 mod websocket;
 
 use std::{error::Error, fmt, panic::Location};

@@ -1,6 +1,6 @@
-use std::{borrow::Cow, error::Error, fmt, panic::Location, sync::Arc};
+use std::{borrow::Cow, error::Error, fmt, panic::Location};
 
-use super::CloseCode;
+use super::{CloseCode, inner::Inner};
 use crate::BoxError;
 #[cfg(feature = "websocket")]
 use crate::{Exception, raise::Mark};
@@ -24,17 +24,12 @@ const WIRE_REASON_BYTES: usize = 123;
 /// To a request that did not become a WebSocket it is a refusal, as in FastAPI: `403`, with the
 /// reason as the detail.
 #[derive(Clone)]
-pub struct WebSocketException(Box<Inner>);
+pub struct WebSocketException(Box<Inner<Close>>);
 
 #[derive(Clone)]
-struct Inner {
+struct Close {
     code: CloseCode,
     reason: Cow<'static, str>,
-    source: Option<Arc<dyn Error + Send + Sync>>,
-    location: &'static Location<'static>,
-    /// Set while it unwinds.
-    #[cfg(feature = "websocket")]
-    mark: Mark,
 }
 
 impl WebSocketException {
@@ -49,21 +44,17 @@ impl WebSocketException {
     #[track_caller]
     #[must_use]
     pub fn new(code: CloseCode) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(Inner::new(Close {
             code,
             reason: Cow::Borrowed(""),
-            source: None,
-            location: Location::caller(),
-            #[cfg(feature = "websocket")]
-            mark: Mark::default(),
-        }))
+        })))
     }
 
     /// Sets the reason. It may be of any length, but a close frame holds 123 bytes: see
     /// [`wire_reason`](Self::wire_reason).
     #[must_use]
     pub fn with_reason(mut self, reason: impl Into<Cow<'static, str>>) -> Self {
-        self.0.reason = reason.into();
+        self.0.says.reason = reason.into();
         self
     }
 
@@ -77,18 +68,18 @@ impl WebSocketException {
     /// ```
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(Arc::from(source.into()));
+        self.0.set_source(source);
         self
     }
 
     /// The close code.
     pub fn code(&self) -> CloseCode {
-        self.0.code
+        self.0.says.code
     }
 
     /// The reason, whole.
     pub fn reason(&self) -> &str {
-        &self.0.reason
+        &self.0.says.reason
     }
 
     /// As much of the reason as a close frame holds: at most 123 bytes, cut between two characters.
@@ -124,8 +115,8 @@ impl WebSocketException {
 impl fmt::Display for WebSocketException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason() {
-            "" => write!(f, "{}", self.0.code),
-            reason => write!(f, "{}: {reason}", self.0.code),
+            "" => write!(f, "{}", self.0.says.code),
+            reason => write!(f, "{}: {reason}", self.0.says.code),
         }
     }
 }
@@ -133,8 +124,8 @@ impl fmt::Display for WebSocketException {
 impl fmt::Debug for WebSocketException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocketException")
-            .field("code", &self.0.code)
-            .field("reason", &self.0.reason)
+            .field("code", &self.0.says.code)
+            .field("reason", &self.0.says.reason)
             .field("source", &self.0.source)
             .field("location", &format_args!("{}", self.0.location))
             .finish()
@@ -145,27 +136,6 @@ impl fmt::Debug for WebSocketException {
 impl Error for WebSocketException {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.0)
-    }
-}
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "made at {}", self.location)
-    }
-}
-
-impl Error for Inner {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.source {
-            Some(source) => Some(&**source),
-            None => None,
-        }
     }
 }
 
@@ -189,12 +159,12 @@ impl WebSocketException {
         if let Some(exception) = error.downcast_ref::<Self>() {
             return Some(exception.clone());
         }
-        let inner: &Inner = error.downcast_ref()?;
+        let inner: &Inner<Close> = error.downcast_ref()?;
         Some(Self(Box::new(inner.clone())))
     }
 
     pub(super) fn is(error: &(dyn Error + 'static)) -> bool {
-        error.is::<Self>() || error.is::<Inner>()
+        error.is::<Self>() || error.is::<Inner<Close>>()
     }
 }
 
