@@ -75,6 +75,10 @@ fn random(seed: &mut u64, below: u64) -> u64 {
 /// Every one of them sees its own code, and nothing is left of them.
 #[test]
 fn every_client_sees_its_code() {
+    // Each takes two open files, where many systems allow 1024 unless they are asked.
+    let files = rlimit::increase_nofile_limit(4096).unwrap();
+    assert!(files > 2 * CLIENTS + 100, "{files}");
+
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
