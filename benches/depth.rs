@@ -1,8 +1,8 @@
-//! What it costs to leave from 1, 10 and 100 async calls down: by returning, by `raise_async` and by unwinding.
+//! Time to leave from 1, 10 and 100 async calls deep: by returning, by `raise_async`, by unwinding.
 //! Compare within one group.
 //!
-//! `boxed`: each call is a box of its own, so that nothing is inlined. `nested`: one future inside the other,
-//! as plain async functions are.
+//! `boxed`: each call is in a box of its own, so that nothing is inlined. `nested`: one future
+//! inside another, as with plain async functions.
 //!
 //! ```sh
 //! cargo bench --features axum --bench depth
@@ -19,20 +19,20 @@ use tower_exception::{ExceptionLayer, HttpException};
 
 use common::*;
 
-const WAYS: [(&str, Leave); 3] = [
-    ("returned", Leave::Return),
-    ("raise_async", Leave::RaiseAsync),
-    ("raise, unwinding", Leave::Raise),
+const WAYS: [(&str, FailBy); 3] = [
+    ("returned", FailBy::Return),
+    ("raise_async", FailBy::RaiseAsync),
+    ("raise, unwinding", FailBy::Raise),
 ];
 
-fn measure<F>(c: &mut Criterion, kind: &str, calls: u32, function: impl Fn(Leave) -> F)
+fn measure<F>(c: &mut Criterion, kind: &str, calls: u32, function: impl Fn(FailBy) -> F)
 where
     F: Future<Output = Result<u32, HttpException>>,
 {
     let mut group = c.benchmark_group(format!("{kind}, depth {calls}"));
-    for (name, how) in WAYS {
+    for (name, by) in WAYS {
         let mut service = ExceptionLayer::new().layer(service_fn(|_: HttpRequest| async {
-            let number = function(how).await?;
+            let number = function(by).await?;
             HttpResult::Ok(HttpResponse::new(number.to_string().into()))
         }));
         assert_eq!(exchange(&mut service), 404);
@@ -42,13 +42,13 @@ where
     }
 }
 
-fn in_boxes(c: &mut Criterion) {
+fn boxed_calls(c: &mut Criterion) {
     for calls in [1, 10, 100] {
-        measure(c, "boxed", calls, |how| boxed(calls, how));
+        measure(c, "boxed", calls, |by| boxed(calls, by));
     }
 }
 
-fn one_inside_the_other(c: &mut Criterion) {
+fn nested_calls(c: &mut Criterion) {
     measure(c, "nested", 1, Call::<End>::call);
     measure(c, "nested", 10, Ten::<End>::call);
     measure(c, "nested", 100, Hundred::call);
@@ -59,6 +59,6 @@ criterion_group! {
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(1));
-    targets = in_boxes, one_inside_the_other
+    targets = boxed_calls, nested_calls
 }
 criterion_main!(benches);

@@ -1,4 +1,4 @@
-"""The 404 of benches/load, as FastAPI gives it: uvicorn fastapi_404:app --no-access-log"""
+"""FastAPI app that sends the 404 of benches/load: uvicorn fastapi_404:app --no-access-log"""
 
 from fastapi import FastAPI, HTTPException
 

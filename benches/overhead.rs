@@ -1,5 +1,5 @@
-//! What the layer costs, beside tower-http's `CatchPanicLayer` and axum's `HandleErrorLayer`, all in one
-//! run: compare the medians of one group with each other, and nothing with another machine's.
+//! Cost of the layer, and of tower-http's `CatchPanicLayer` and axum's `HandleErrorLayer` in the
+//! same run. Compare the medians of one group with each other, and never with another machine's.
 //!
 //! ```sh
 //! cargo bench --features axum --bench overhead
@@ -16,7 +16,7 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 use serde_json::json;
 use tower::{BoxError, Layer, Service, ServiceBuilder, service_fn};
-use tower_exception::{Caught, Custom, Detail, ExceptionLayer, HttpException, Panic};
+use tower_exception::{Caught, Detail, ExceptionLayer, HttpException, Panic, config::Configured};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use common::*;
@@ -31,8 +31,8 @@ where
         .bench_function(name, |b| b.iter(|| exchange(&mut service)));
 }
 
-/// What one writes without this crate, so that `HandleErrorLayer` gives the same exceptions the same status,
-/// headers and JSON.
+/// Function for `HandleErrorLayer` that renders an exception with the status, headers and JSON of
+/// `ExceptionLayer`.
 async fn handle_error(error: BoxError) -> impl IntoResponse {
     let (status, headers, detail) = match error.downcast::<HttpException>() {
         Ok(exception) => {
@@ -50,8 +50,8 @@ async fn handle_error(error: BoxError) -> impl IntoResponse {
     (status, headers, axum::Json(json!({ "detail": detail })))
 }
 
-/// Five handlers: the one for exceptions is the last that is looked at.
-fn five_handlers() -> ExceptionLayer<Custom> {
+/// Layer with five handlers. The one for exceptions is the last that is searched.
+fn five_handlers() -> ExceptionLayer<Configured> {
     ExceptionLayer::new()
         .on_status(StatusCode::CONFLICT, |_: Caught<HttpException>| {
             StatusCode::CONFLICT
@@ -100,7 +100,7 @@ fn raised(c: &mut Criterion) {
     let group = "unwound";
     let service = ExceptionLayer::new().layer(service_fn(raises));
     measure(group, "ExceptionLayer, raised", 404, c, service);
-    // The panic hook prints to the terminal, which is not what is measured here.
+    // The default panic hook would add the time of printing to the terminal.
     panic::set_hook(Box::new(|_| {}));
     let service = ExceptionLayer::new().layer(service_fn(panics));
     measure(group, "ExceptionLayer, panicked", 500, c, service);

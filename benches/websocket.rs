@@ -1,7 +1,9 @@
-//! axum's WebSocket, bare and under the upgrade-aware layer: echoed messages a second, and connections a second.
+//! axum's WebSocket, bare and under a layer with WebSockets on: echoed messages a second, and
+//! connections a second.
 //!
-//! The server runs on one thread, its clients on another. The two take turns in short rounds, so that noise
-//! hits both alike; what is printed are medians, of the rates and of the ratios of neighbouring rounds.
+//! The server runs on one thread, its clients on another. Bare and layered take turns in short
+//! rounds, so that noise affects both alike. The printed figures are medians of the rates and of
+//! the ratios of neighbouring rounds.
 //!
 //! ```sh
 //! cargo bench --features axum,websocket --bench websocket
@@ -24,7 +26,7 @@ use futures_util::{SinkExt, StreamExt, future::join_all};
 use server::Server;
 use tokio::{net::TcpStream, runtime};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite};
-use tower_exception::ExceptionLayer;
+use tower_exception::{ExceptionLayer, WebSockets};
 
 const ROUNDS: usize = 31;
 const ROUND: Duration = Duration::from_millis(200);
@@ -76,12 +78,12 @@ fn app() -> Router {
     }
     let layered = Router::new()
         .route("/layered", any(upgrade))
-        .layer(ExceptionLayer::new().with_upgrades());
+        .layer(ExceptionLayer::new().with_websockets(WebSockets::new()));
     Router::new().route("/bare", any(upgrade)).merge(layered)
 }
 
-/// Runs rounds of both, first the one and then the other first, and prints the medians. A round gives how many
-/// were done.
+/// Runs rounds of both and prints the medians. The two take turns in going first. `round` returns
+/// the number of echoes or connections.
 fn compare(server: &Server, name: &str, mut round: impl FnMut(usize) -> usize) {
     let mut rates = [const { Vec::new() }; 2];
     let mut ratios = Vec::new();
@@ -130,7 +132,7 @@ async fn connect(address: SocketAddr, path: &str) -> Socket {
     connected.unwrap().0
 }
 
-/// Every socket sends a message and waits for it to come back, and so on.
+/// Sends a message on each socket, waits for its echo, and repeats that for one round.
 async fn echo(sockets: &mut [Socket], bytes: usize) -> usize {
     let end = Instant::now() + ROUND;
     let echoes = join_all(sockets.iter_mut().map(|socket| async move {

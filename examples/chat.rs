@@ -1,16 +1,16 @@
-//! A chat room in axum: what a WebSocket server does with exceptions.
+//! Chat room in axum: exceptions in a WebSocket server.
 //!
 //! ```sh
 //! cargo run --example chat --features axum,websocket
 //! cargo run --example chat --features axum,websocket -- 0.0.0.0:8080
 //! ```
 //!
-//! - Who comes without the token is refused with 4401, before the handshake is answered.
-//! - Who says a forbidden word is thrown out with 1008, by a `?` in the middle of the conversation.
-//! - Who reads too slowly is told so with 1013: an error of tokio's, and a handler for its type.
-//! - When the server goes down (Ctrl-C, or SIGTERM), everybody learns of it by 1012.
+//! - A client without the token is refused with 4401, before the handshake is answered.
+//! - A member that says a forbidden word is expelled with 1008, by a `?` in the conversation.
+//! - A member that reads too slowly is expelled with 1013, by a handler for an error of tokio's.
+//! - When the server stops (Ctrl-C or SIGTERM), every connection is closed with 1012.
 //!
-//! The page shows the code and the reason that its connection was closed with.
+//! The page shows the code and the reason with which its connection was closed.
 
 use std::{env, io};
 
@@ -30,7 +30,7 @@ use tokio::{
 };
 use tower::BoxError;
 use tower_exception::{
-    Answer, Caught, CloseCode, ExceptionLayer, UpgradeHandle, WebSocketException,
+    Caught, CloseCode, ExceptionLayer, Outcome, WebSocketException, WebSocketHandle, WebSockets,
 };
 
 #[path = "chat/room.rs"]
@@ -40,19 +40,19 @@ mod stop;
 
 use room::{Member, Room};
 
-/// What a guest has to know. A real server looks up a token that it gave out for one person and a short time.
+/// Token that a client must send. A real server issues a short-lived token for each user.
 const TOKEN: &str = "plumbus";
 
-/// HTTP's 401, in the range of codes that is free to use.
-const UNAUTHORIZED: CloseCode = match CloseCode::new(4401) {
+/// HTTP's 401, in the range of close codes for private use (RFC 6455, section 7.4.2).
+const UNAUTHORIZED: CloseCode = match CloseCode::from_u16(4401) {
     Ok(code) => code,
-    Err(_) => panic!("4000 to 4999 are free to use"),
+    Err(_) => panic!("4000 to 4999 are for private use"),
 };
 
-/// More than this at once is no line of a chat.
-const LONGEST_MESSAGE: usize = 64 * 1024;
+/// Longest message that is read: 64 KiB is more than any line of a chat.
+const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
-/// What a guest shows at the door. It is in the query because a page cannot set the headers of a WebSocket.
+/// Query of the request. It holds the token because a page cannot set the headers of a WebSocket.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Ticket {
@@ -60,25 +60,25 @@ struct Ticket {
     token: String,
 }
 
-/// Before the handshake is answered, an exception is the handler's error. The page sees its code and reason all
-/// the same.
+/// Answers the handshake. Until then, an exception is the handler's error, and the page receives
+/// its code and reason.
 async fn chat(
     State(room): State<Room>,
     Query(ticket): Query<Ticket>,
     upgrade: WebSocketUpgrade,
-    exceptions: UpgradeHandle,
+    exceptions: WebSocketHandle,
 ) -> Result<Response, WebSocketException> {
     if ticket.token != TOKEN {
         return Err(WebSocketException::new(UNAUTHORIZED).with_reason("this room takes a token"));
     }
     let conversation = move |socket| converse(socket, room.join(ticket.name));
     Ok(upgrade
-        .max_message_size(LONGEST_MESSAGE)
+        .max_message_size(MAX_MESSAGE_BYTES)
         .on_upgrade(exceptions.catch(conversation)))
 }
 
-/// After the handshake, whatever comes out of here by a `?` closes the connection: a `WebSocketException` with
-/// its code and reason, any other error as its handler says, or with 1011.
+/// Runs after the handshake. An error that it returns closes the connection: a `WebSocketException`
+/// with its code and reason, any other error as its handler says, or with 1011.
 async fn converse(mut socket: WebSocket, mut member: Member) -> Result<(), BoxError> {
     loop {
         tokio::select! {
@@ -88,7 +88,7 @@ async fn converse(mut socket: WebSocket, mut member: Member) -> Result<(), BoxEr
                     let exception = WebSocketException::new(CloseCode::UNSUPPORTED_DATA);
                     return Err(exception.with_reason("text only, please").into());
                 }
-                // axum answers a ping, and a close frame.
+                // axum answers pings and close frames.
                 Some(_) => {}
                 None => return Ok(()),
             },
@@ -97,22 +97,23 @@ async fn converse(mut socket: WebSocket, mut member: Member) -> Result<(), BoxEr
     }
 }
 
-/// The room has moved on by more lines than it keeps for one who has not read them.
+/// Handles the error of a member that has not read the lines before the room dropped them.
 fn too_slow(_: Caught<RecvError>) -> WebSocketException {
     WebSocketException::new(CloseCode::TRY_AGAIN_LATER).with_reason("you read too slowly")
 }
 
-fn log(caught: &Caught, answer: Answer) {
-    eprintln!("{}: {caught} -> {answer:?}", caught.request().uri().path());
+fn log(caught: &Caught, outcome: Outcome) {
+    let path = caught.request().uri().path();
+    eprintln!("{path}: {caught} -> {outcome:?}");
 }
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
+    let websockets = WebSockets::new();
     let exceptions = ExceptionLayer::new()
-        .with_upgrades()
+        .with_websockets(websockets.clone())
         .on(too_slow)
         .observe(log);
-    let upgrades = exceptions.upgrades();
     let app = Router::new()
         .route("/", get(Html(include_str!("chat/page.html"))))
         .route("/chat", any(chat))
@@ -123,8 +124,8 @@ async fn main() -> io::Result<()> {
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:3000")).await?;
     println!("http://{}", listener.local_addr()?);
 
-    // From the moment that the server is to stop, nobody new is let in. axum waits for the requests that it has, but
-    // not for those that have become WebSockets: they are closed meanwhile.
+    // On a request to stop, axum accepts no more connections and waits for the requests in
+    // progress. It does not wait for WebSockets, so `close_all` closes them meanwhile.
     let (stopping, stopped) = oneshot::channel();
     let serve = axum::serve(listener, app).with_graceful_shutdown(async {
         let _ = stopped.await;
@@ -133,7 +134,7 @@ async fn main() -> io::Result<()> {
         stop::requested().await?;
         let _ = stopping.send(());
         let restart = WebSocketException::new(CloseCode::SERVICE_RESTART);
-        upgrades
+        websockets
             .close_all(restart.with_reason("the server restarts"))
             .await;
         Ok(())

@@ -1,4 +1,4 @@
-//! The user decides what each error looks like: handlers of every kind in one small app.
+//! Handlers of every kind in one small app: the user decides on the response to each failure.
 //!
 //! ```sh
 //! cargo run --example handlers --features axum
@@ -16,9 +16,9 @@ use http::StatusCode;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tower::{BoxError, service_fn};
-use tower_exception::{Answer, Caught, ExceptionLayer, HttpException, Panic};
+use tower_exception::{Caught, ExceptionLayer, HttpException, Outcome, Panic};
 
-/// An error of the app's own, which knows nothing of HTTP.
+/// Error of the app, which knows nothing of HTTP.
 #[derive(Debug)]
 struct UnicornError {
     name: String,
@@ -32,7 +32,7 @@ impl fmt::Display for UnicornError {
 
 impl Error for UnicornError {}
 
-/// One that wraps it: the handler for `UnicornError` is found all the same.
+/// Error with a `UnicornError` as its source: the handler for `UnicornError` answers it too.
 #[derive(Debug)]
 struct StableError(UnicornError);
 
@@ -50,7 +50,8 @@ impl Error for StableError {
 
 // The handlers.
 
-/// For a type: it is read off the argument. The reply is an exception, which the layer renders.
+/// Handles a type, which the layer reads off the argument. Replies an exception, which the layer
+/// renders.
 fn unicorn(error: Caught<UnicornError>) -> HttpException {
     HttpException::new(StatusCode::IM_A_TEAPOT).with_detail(format!(
         "Oops! {} did something. There goes a rainbow...",
@@ -58,38 +59,39 @@ fn unicorn(error: Caught<UnicornError>) -> HttpException {
     ))
 }
 
-/// For a status. The reply is anything that axum can make a response of.
+/// Handles a status. Replies anything that is `IntoResponse`.
 async fn not_found(exception: Caught<HttpException>) -> impl IntoResponse {
     let path = exception.request().uri().path();
     let page = format!("<h1>There is no {path}</h1><p>{}", *exception);
     (StatusCode::NOT_FOUND, Html(page))
 }
 
-/// For panics. The message is for us, not for the client.
+/// Handles panics. The message goes to the log, and the client receives a case number.
 fn panicked(panic: Caught<Panic>) -> HttpException {
     let number = 42;
     eprintln!("case {number}: {}: {}", panic.request().uri(), *panic);
     HttpException::internal_server_error(json!({ "case": number }))
 }
 
-/// For a type again, and async. Any other exception keeps its status and headers, and gets the app's own form.
+/// Handles a type, and is async. Every other exception keeps its status and headers, and has the
+/// app's own JSON as its body.
 async fn exception(exception: Caught<HttpException>) -> impl IntoResponse {
     let body = json!({ "error": { "message": exception.to_string() } });
     (exception.status(), exception.headers().clone(), Json(body))
 }
 
-/// For whatever has no other handler.
+/// Handles every failure that no other handler matches.
 fn anything(_: Caught) -> impl IntoResponse {
     let body = json!({ "error": { "message": "it broke" } });
     (StatusCode::INTERNAL_SERVER_ERROR, Json(body))
 }
 
-/// Told of all of it.
-fn log(caught: &Caught, answer: Answer) {
-    let (how, place, request) = (caught.how(), caught.place(), caught.request());
+/// Observes every failure, after the response has been decided.
+fn log(caught: &Caught, outcome: Outcome) {
+    let (mechanism, phase) = (caught.mechanism(), caught.phase());
     eprintln!(
-        "{} {caught} ({how:?}, {place:?}) -> {answer:?}",
-        request.uri()
+        "{} {caught} ({mechanism:?}, {phase:?}) -> {outcome:?}",
+        caught.request().uri()
     );
 }
 
@@ -103,8 +105,9 @@ async fn item(Path(id): Path<u32>) -> Result<Json<u32>, HttpException> {
     }
 }
 
-/// Services that fail have a layer of their own inside a `Router`. Its answers are provisional: the handlers of the
-/// outer layer have the last word.
+/// Returns a service that fails, in a layer of its own, because a `Router` accepts only infallible
+/// services. The inner layer's default rendering is provisional: the outer layer's handlers replace
+/// it.
 fn failing(error: fn() -> BoxError) -> axum::routing::MethodRouter {
     let service = service_fn(move |_: axum::extract::Request| async move {
         Err::<axum::response::Response, _>(error())
@@ -130,7 +133,7 @@ fn app() -> Router {
         .route("/bug", get(bug))
         .layer(
             ExceptionLayer::new()
-                // axum's own 404, 405 and rejections are exceptions too.
+                // Turns axum's own 404, 405 and rejections into exceptions.
                 .adopt_error_responses()
                 .on(unicorn)
                 .on_status(StatusCode::NOT_FOUND, not_found)
@@ -156,7 +159,7 @@ async fn main() -> io::Result<()> {
     axum::serve(listener, app()).await
 }
 
-/// Listens on `port`, or on the next one that is free.
+/// Listens on `port`, or on the next free one.
 async fn listen(mut port: u16) -> io::Result<TcpListener> {
     loop {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {

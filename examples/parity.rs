@@ -1,5 +1,5 @@
-//! The apps that this crate is compared with FastAPI by: `tests/parity/cases.json` holds what FastAPI
-//! answers to them, and `tests/parity.rs` replays it.
+//! Apps that compare this crate with FastAPI. `tests/parity/cases.json` holds FastAPI's responses
+//! to a list of requests, and `tests/parity.rs` compares them with those of these apps.
 //!
 //! ```text
 //! cargo run --example parity --features axum,websocket -- hyper 8001 8002
@@ -18,8 +18,8 @@ use stack::{Stack, with_handlers, without_handlers};
 const USAGE: &str = "\
 usage: parity STACK APP_PORT CUSTOM_PORT
   STACK        axum or hyper
-  APP_PORT     where to serve the app without handlers, on 127.0.0.1
-  CUSTOM_PORT  where to serve the app with handlers";
+  APP_PORT     port on 127.0.0.1 of the app without handlers
+  CUSTOM_PORT  port on 127.0.0.1 of the app with handlers";
 
 struct Arguments {
     stack: Stack,
@@ -30,7 +30,7 @@ struct Arguments {
 impl Arguments {
     fn parse(arguments: &[String]) -> Result<Self, String> {
         let [stack, app_port, custom_port] = arguments else {
-            return Err(format!("three arguments, not {}", arguments.len()));
+            return Err(format!("expected 3 arguments, found {}", arguments.len()));
         };
         Ok(Self {
             stack: stack.parse()?,
@@ -42,7 +42,7 @@ impl Arguments {
 
 fn port(text: &str) -> Result<u16, String> {
     text.parse()
-        .map_err(|error| format!("`{text}` is no port: {error}"))
+        .map_err(|error| format!("`{text}` is not a port: {error}"))
 }
 
 #[tokio::main]

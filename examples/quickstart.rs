@@ -1,4 +1,4 @@
-//! The README's first example, and three more ways to raise.
+//! The README's first example, and three more failures.
 //!
 //! ```sh
 //! cargo run --example quickstart --features axum
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_exception::{ExceptionLayer, HttpException};
 
-/// Returned: where a `Result` leads out, that is the way.
+/// Returns an exception. This is the cheapest way, and possible if a `Result` leads out.
 async fn item(Path(id): Path<u32>) -> Result<Json<Value>, HttpException> {
     match id {
         1 => Ok(Json(json!({ "id": 1, "name": "plumbus" }))),
@@ -20,7 +20,7 @@ async fn item(Path(id): Path<u32>) -> Result<Json<Value>, HttpException> {
     }
 }
 
-/// With a header of its own.
+/// Returns an exception with a header.
 async fn order(Path(id): Path<u32>) -> Result<Json<Value>, HttpException> {
     Err(
         HttpException::too_many_requests(format!("order {id} must wait"))
@@ -28,7 +28,8 @@ async fn order(Path(id): Path<u32>) -> Result<Json<Value>, HttpException> {
     )
 }
 
-/// Raised three calls down, in plain functions that know nothing of HTTP handlers or of `Result`.
+/// Calls functions that raise three calls deep. They return no `Result` and know nothing of HTTP
+/// handlers.
 async fn report(Path(year): Path<i32>) -> Json<Value> {
     Json(json!({ "year": year, "total": total(year) }))
 }
@@ -48,7 +49,7 @@ fn days(year: i32) -> u32 {
     }
 }
 
-/// A bug: the client learns that something went wrong, and nothing of what.
+/// Panics. The client receives a 500 without the panic's message.
 async fn bug() -> &'static str {
     panic!("the password is swordfish")
 }
@@ -72,7 +73,7 @@ async fn main() -> io::Result<()> {
     axum::serve(listener, app).await
 }
 
-/// Listens on `port`, or on the next one that is free.
+/// Listens on `port`, or on the next free one.
 async fn listen(mut port: u16) -> io::Result<TcpListener> {
     loop {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {

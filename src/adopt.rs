@@ -1,4 +1,4 @@
-//! Reading an error response that may be adopted.
+//! Reading a plain error response, to take it as an exception, and replaying it otherwise.
 
 use std::{
     any::Any,
@@ -16,33 +16,43 @@ use http::{
 };
 use http_body::{Body, Frame, SizeHint};
 
-use crate::{BoxError, HttpException, interrupt::catch_poll, response::DESCRIBE_BODY};
+use crate::{
+    error::BoxError,
+    exception::HttpException,
+    headers::{REPRESENTATION, remove_all},
+    raise::poll::catch_poll,
+};
+
+/// Default limit of the text that is adopted: more than any error text in practice, and little
+/// enough to hold in memory.
+pub(crate) const DEFAULT_ADOPTED_TEXT_BYTES: usize = 64 * 1024;
 
 /// An error response whose body is being read.
-pub struct Adopting<B> {
-    /// `None` once it is read.
+pub struct AdoptingResponse<B> {
+    /// `None` after the body was read.
     response: Option<Response<Pin<Box<B>>>>,
     text: BytesMut,
     limit: usize,
 }
 
-/// What came of reading it.
-pub enum Read<B> {
-    /// It was text, to its end.
+/// Result of reading an error response.
+pub(crate) enum ReadResponse<B> {
+    /// The body was text, and has been read to its end.
     Text(Adopted),
-    /// It goes out as it was.
-    Other(Response<Replay<B>>),
-    /// The body raised something. The head is not out yet, so that this can be answered.
-    Raised(Box<dyn Any + Send>),
+    /// The response is to be sent as it was.
+    Other(Response<ReplayedBody<B>>),
+    /// The body unwound or raised. The response's head is not out, so that the failure can be
+    /// handled.
+    Unwound(Box<dyn Any + Send>),
 }
 
-/// An error response, and the exception that it is taken for.
+/// An error response, and the exception that it is taken as.
 pub struct Adopted {
     pub(crate) exception: HttpException,
     pub(crate) head: Parts,
 }
 
-impl<B> Adopting<B> {
+impl<B> AdoptingResponse<B> {
     pub(crate) fn new(response: Response<B>, limit: usize) -> Self {
         Self {
             response: Some(response.map(Box::pin)),
@@ -52,8 +62,8 @@ impl<B> Adopting<B> {
     }
 }
 
-impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Adopting<B> {
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Read<B>> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> AdoptingResponse<B> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ReadResponse<B>> {
         let Some(mut response) = self.response.take() else {
             panic!("an error response was read after its end");
         };
@@ -65,7 +75,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Adopting<B> {
                     self.response = Some(response);
                     return Poll::Pending;
                 }
-                Err(payload) => return Poll::Ready(Read::Raised(payload)),
+                Err(payload) => return Poll::Ready(ReadResponse::Unwound(payload)),
             };
             let stopped_at = match frame.map(|frame| frame.map(Frame::into_data)) {
                 Some(Ok(Ok(data))) if self.text.len() + data.len() <= self.limit => {
@@ -77,27 +87,27 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Adopting<B> {
                 Some(Err(error)) => Some(Err(error.into())),
                 None => None,
             };
-            return Poll::Ready(self.end(response, stopped_at));
+            return Poll::Ready(self.finish(response, stopped_at));
         }
     }
 
-    fn end(
+    fn finish(
         &mut self,
         response: Response<Pin<Box<B>>>,
         stopped_at: Option<Result<Frame<Bytes>, BoxError>>,
-    ) -> Read<B> {
+    ) -> ReadResponse<B> {
         let text = mem::take(&mut self.text).freeze();
         if stopped_at.is_none() {
             if let Ok(text) = std::str::from_utf8(&text) {
                 let (head, _) = response.into_parts();
-                return Read::Text(Adopted::new(head, text));
+                return ReadResponse::Text(Adopted::new(head, text));
             }
         }
-        let rest_is_over = !matches!(stopped_at, Some(Ok(_)));
+        let is_rest_over = !matches!(stopped_at, Some(Ok(_)));
         let read = (!text.is_empty()).then(|| Ok(Frame::data(text)));
-        Read::Other(response.map(|body| Replay {
+        ReadResponse::Other(response.map(|body| ReplayedBody {
             front: read.into_iter().chain(stopped_at).collect(),
-            rest: (!rest_is_over).then_some(body),
+            rest: (!is_rest_over).then_some(body),
         }))
     }
 }
@@ -109,15 +119,13 @@ impl Adopted {
             exception = exception.with_detail(text.to_owned());
         }
         *exception.headers_mut() = head.headers.clone();
-        for name in &DESCRIBE_BODY {
-            exception.headers_mut().remove(name);
-        }
+        remove_all(exception.headers_mut(), &REPRESENTATION);
         Self { exception, head }
     }
 }
 
-/// Whether a response is a plain error response, as far as its head tells: an error status, and a body that
-/// is text or that is not there. A compressed text is not to be read.
+/// Returns whether the head of a response is that of a plain error response: an error status, and a
+/// body that is text or empty. A compressed text cannot be read.
 pub(crate) fn may_be_adopted<B: Body>(response: &Response<B>) -> bool {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -137,14 +145,14 @@ fn is_text_plain(content_type: &HeaderValue) -> bool {
     essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(b"text/plain"))
 }
 
-/// A body of which something was read already.
-pub struct Replay<B> {
+/// A body of which some frames have been read already.
+pub(crate) struct ReplayedBody<B> {
     front: VecDeque<Result<Frame<Bytes>, BoxError>>,
-    /// `None` where its end was read.
+    /// `None` after the end of the body was read.
     rest: Option<Pin<Box<B>>>,
 }
 
-impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for Replay<B> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ReplayedBody<B> {
     type Data = Bytes;
     type Error = BoxError;
 

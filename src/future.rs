@@ -1,3 +1,5 @@
+//! The response future.
+
 use std::{
     convert::Infallible,
     fmt,
@@ -12,43 +14,50 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use crate::{
-    BoxError, ExceptionBody, Place,
-    adopt::{Adopting, Read},
-    interrupt::{catch_poll, quietly},
-    settings::{Answered, Exchange, Guarded, Look, Sending},
-    thrown::Thrown,
+    adopt::{AdoptingResponse, ReadResponse},
+    body::ExceptionBody,
+    caught::{Phase, failure::Failure},
+    error::BoxError,
+    exchange::{AnswerBody, BodyContext, Exchange, Inspection, LayerConfig, Unconfigured},
+    raise::poll::catch_poll,
+    unwind::ignore_panic,
 };
 
 pin_project! {
-    /// The future of [`ExceptionService`](crate::ExceptionService): a response, whatever happens.
-    pub struct ResponseFuture<F, B, X> {
+    /// Response future of [`ExceptionService`](crate::ExceptionService). It always resolves to a response.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the future of the inner service, or of the async handler that is running.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, B, C: LayerConfig = Unconfigured> {
         #[pin]
         state: State<F, B>,
-        exchange: X,
+        exchange: C::Exchange,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
     enum State<F, B> {
-        /// The inner service is at work.
+        /// The inner future is running.
         Running { #[pin] future: F },
-        /// It is done, and gone. What it came to is being answered.
-        Done { left: Option<Box<Left<B>>> },
+        /// The inner future has completed and been dropped; its result is being handled.
+        Done { unhandled: Option<Box<Unhandled<B>>> },
     }
 }
 
-/// What the inner service left to be dealt with.
-enum Left<B> {
-    /// It failed before it had a future.
-    Thrown(Thrown),
-    /// An error response, which is being read.
-    Adopting(Adopting<B>),
+/// A result of the inner service that has yet to be handled.
+enum Unhandled<B> {
+    /// The inner service failed without a future.
+    Failed(Failure),
+    /// An error response is being read.
+    Adopting(AdoptingResponse<B>),
 }
 
-impl<F, B, X> ResponseFuture<F, B, X> {
+impl<F, B, C: LayerConfig> ResponseFuture<F, B, C> {
     #[inline]
-    pub(crate) fn running(future: F, exchange: X) -> Self {
+    pub(crate) fn running(future: F, exchange: C::Exchange) -> Self {
         Self {
             state: State::Running { future },
             exchange,
@@ -56,124 +65,146 @@ impl<F, B, X> ResponseFuture<F, B, X> {
     }
 
     #[cold]
-    pub(crate) fn thrown(thrown: Thrown, exchange: X) -> Self {
-        let left = Some(Box::new(Left::Thrown(thrown)));
+    pub(crate) fn failed(failure: Failure, exchange: C::Exchange) -> Self {
+        let unhandled = Some(Box::new(Unhandled::Failed(failure)));
         Self {
-            state: State::Done { left },
+            state: State::Done { unhandled },
             exchange,
         }
     }
 }
 
-impl<F, E, B, X> Future for ResponseFuture<F, B, X>
+/// The output of a poll: a response with the layer's body.
+type ResponsePoll<B, C> = Poll<Result<Response<ExceptionBody<B, C>>, Infallible>>;
+
+impl<F, E, B, C> Future for ResponseFuture<F, B, C>
 where
     F: Future<Output = Result<Response<B>, E>>,
     E: Into<BoxError>,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
-    X: Exchange,
+    C: LayerConfig,
 {
-    type Output = Result<Guarded<B, X>, Infallible>;
+    type Output = Result<Response<ExceptionBody<B, C>>, Infallible>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        // 1. After the inner future: continue with its result.
         let StateProjection::Running { future } = this.state.as_mut().project() else {
-            return poll_done(this.state, this.exchange, cx);
+            return poll_unhandled::<F, B, C>(this.state, this.exchange, cx);
         };
-        let thrown = match catch_poll(cx, |cx| future.poll(cx)) {
+        // 2. Poll the inner future.
+        let failure = match catch_poll(cx, |cx| future.poll(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(response))) => {
-                if this.exchange.looks() {
-                    return poll_looking(this.state, this.exchange, response, cx);
+                if this.exchange.inspects_responses() {
+                    return poll_inspected::<F, B, C>(this.state, this.exchange, response, cx);
                 }
-                let sending = this.exchange.end();
-                let guard = |body| ExceptionBody::guard(body, sending);
+                let context = this.exchange.finish();
+                let guard = |body| ExceptionBody::guard(body, context);
                 return Poll::Ready(Ok(response.map(guard)));
             }
-            Ok(Poll::Ready(Err(error))) => Thrown::from_error(error, Place::Future),
-            Err(payload) => Thrown::from_payload(payload, Place::Future),
+            Ok(Poll::Ready(Err(error))) => Failure::from_error(error, Phase::Future),
+            Err(payload) => Failure::from_payload(payload, Phase::Future),
         };
+        // 3. Drop it before the failure is handled, so that it releases its resources.
         drop_inner(this.state);
-        this.exchange.answer(thrown, cx)
+        let response = ready!(this.exchange.handle(failure, cx));
+        Poll::Ready(Ok(send::<B, C>(this.exchange, response)))
     }
 }
 
-/// The inner service is done. It is dropped before that is answered, so that it gives back what it holds.
 fn drop_inner<F, B>(mut state: Pin<&mut State<F, B>>) {
-    quietly(|| state.set(State::Done { left: None }));
+    ignore_panic(|| state.set(State::Done { unhandled: None }));
 }
 
-/// The inner service has answered, and that is to be looked at.
-fn poll_looking<F, B, X>(
+/// Inspects the response of the inner service.
+fn poll_inspected<F, B, C>(
     mut state: Pin<&mut State<F, B>>,
-    exchange: &mut X,
+    exchange: &mut C::Exchange,
     response: Response<B>,
     cx: &mut Context<'_>,
-) -> Answered<B, X>
+) -> ResponsePoll<B, C>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
-    X: Exchange,
+    C: LayerConfig,
 {
-    match exchange.look(response, cx) {
-        Look::Pass(response) => {
-            let mut sending = exchange.end();
-            if sending.carrier().is_none() {
-                let guard = |body| ExceptionBody::guard(body, sending);
+    match exchange.inspect(response, cx) {
+        Inspection::Pass(response) => {
+            let mut context = exchange.finish();
+            if context.status_encoding().is_none() {
+                let guard = |body| ExceptionBody::guard(body, context);
                 return Poll::Ready(Ok(response.map(guard)));
             }
-            sending.see(response.headers());
-            let guard = |body| ExceptionBody::guard_grpc(body, sending);
+            context.set_response_head(response.headers());
+            let guard = |body| ExceptionBody::guard_grpc(body, context);
             Poll::Ready(Ok(response.map(guard)))
         }
-        Look::Answer(answered) => {
+        Inspection::Replace(response) => {
             drop_inner(state);
-            answered
+            Poll::Ready(Ok(send::<B, C>(exchange, ready!(response))))
         }
-        Look::Adopt(adopting) => {
-            let left = Some(Box::new(Left::Adopting(adopting)));
-            quietly(|| state.set(State::Done { left }));
-            poll_done(state, exchange, cx)
+        Inspection::Adopt(adopting) => {
+            let unhandled = Some(Box::new(Unhandled::Adopting(adopting)));
+            ignore_panic(|| state.set(State::Done { unhandled }));
+            poll_unhandled::<F, B, C>(state, exchange, cx)
         }
     }
 }
 
-/// The inner service is done.
+/// Continues after the inner future has completed.
 #[cold]
-fn poll_done<F, B, X>(
+fn poll_unhandled<F, B, C>(
     mut state: Pin<&mut State<F, B>>,
-    exchange: &mut X,
+    exchange: &mut C::Exchange,
     cx: &mut Context<'_>,
-) -> Answered<B, X>
+) -> ResponsePoll<B, C>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
-    X: Exchange,
+    C: LayerConfig,
 {
-    let StateProjection::Done { left } = state.as_mut().project() else {
-        return exchange.poll(cx);
+    let response = match state.as_mut().project() {
+        StateProjection::Done { unhandled } => match unhandled.as_deref_mut() {
+            Some(Unhandled::Adopting(adopting)) => {
+                let read = ready!(adopting.poll(cx));
+                *unhandled = None;
+                match read {
+                    ReadResponse::Text(adopted) => exchange.handle_adopted(adopted, cx),
+                    ReadResponse::Unwound(payload) => {
+                        exchange.handle(Failure::from_payload(payload, Phase::Body), cx)
+                    }
+                    ReadResponse::Other(response) => {
+                        let mut context = exchange.finish();
+                        context.set_response_head(response.headers());
+                        let replay = |body| ExceptionBody::replay(body, context);
+                        return Poll::Ready(Ok(response.map(replay)));
+                    }
+                }
+            }
+            Some(Unhandled::Failed(failure)) => {
+                let failure = failure.clone();
+                *unhandled = None;
+                exchange.handle(failure, cx)
+            }
+            None => exchange.poll(cx),
+        },
+        StateProjection::Running { .. } => exchange.poll(cx),
     };
-    let read = match left.as_deref_mut() {
-        Some(Left::Adopting(adopting)) => ready!(adopting.poll(cx)),
-        Some(Left::Thrown(thrown)) => {
-            let thrown = thrown.clone();
-            *left = None;
-            return exchange.answer(thrown, cx);
-        }
-        None => return exchange.poll(cx),
-    };
-    *left = None;
-    match read {
-        Read::Text(adopted) => exchange.answer_adopted(adopted, cx),
-        Read::Raised(payload) => exchange.answer(Thrown::from_payload(payload, Place::Body), cx),
-        Read::Other(response) => {
-            let mut sending = exchange.end();
-            sending.see(response.headers());
-            let replay = |body| ExceptionBody::replay(body, sending);
-            Poll::Ready(Ok(response.map(replay)))
-        }
-    }
+    Poll::Ready(Ok(send::<B, C>(exchange, ready!(response))))
 }
 
-impl<F, B, X> fmt::Debug for ResponseFuture<F, B, X> {
+/// Sends a response that the layer or a handler has made.
+#[inline]
+fn send<B, C: LayerConfig>(
+    exchange: &mut C::Exchange,
+    response: Response<AnswerBody>,
+) -> Response<ExceptionBody<B, C>> {
+    let mut context = exchange.finish();
+    context.set_response_head(response.headers());
+    response.map(|body| ExceptionBody::answer(body, context))
+}
+
+impl<F, B, C: LayerConfig> fmt::Debug for ResponseFuture<F, B, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

@@ -1,26 +1,30 @@
-use std::{error::Error, fmt, sync::Arc};
+//! The layer and its configuration.
 
-#[cfg(feature = "websocket")]
-use std::time::Duration;
+use std::{error::Error, fmt, sync::Arc};
 
 use http::StatusCode;
 use tower_layer::Layer;
 
 #[cfg(feature = "websocket")]
-use crate::{CloseCode, Upgrades, websocket::UpgradeSettings};
-
+use crate::websocket::WebSockets;
 use crate::{
-    Answer, Caught, ExceptionService, HttpException, Panic,
-    handlers::Handler,
+    adopt::DEFAULT_ADOPTED_TEXT_BYTES,
+    caught::{Caught, Panic},
+    exception::HttpException,
+    exchange::{Config, Configured, LayerConfig, Unconfigured},
+    handler::Handler,
+    handling::Handling,
     render::Render,
-    settings::{Config, Custom, Plain, Settings},
+    report::Outcome,
+    service::ExceptionService,
 };
 
-/// Catches every exception, error and panic of the service below, and answers it.
+/// Layer that catches every exception, error and panic of the service below, and responds to the
+/// client.
 ///
-/// `new()` answers in JSON, as FastAPI does, and costs next to nothing where nothing is raised. It
-/// goes wherever a [`Layer`] goes; put it outside whatever may fail, and inside the layers that
-/// are to see the answer: compression, tracing, CORS.
+/// `new()` responds in JSON, as FastAPI does, and costs next to nothing if nothing is raised. Put
+/// the layer outside of everything that may fail, and inside of the layers that process the
+/// response: compression, tracing, CORS.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -48,62 +52,59 @@ use crate::{
 /// # }
 /// ```
 ///
-/// `C` is [`Plain`] until the layer is told anything, [`Custom`] then.
+/// `C` is [`Unconfigured`] for a layer of [`new`](Self::new), and [`Configured`] after any other
+/// method.
 #[derive(Clone, Copy, Default)]
-pub struct ExceptionLayer<C = Plain> {
-    settings: C,
+#[must_use = "a layer does nothing unless it is applied to a service"]
+pub struct ExceptionLayer<C = Unconfigured> {
+    config: C,
 }
 
 impl ExceptionLayer {
-    /// A layer that catches everything and renders [`Json`](crate::render::Json).
+    /// Creates a layer that catches every failure and renders [`Json`](crate::render::Json).
     pub fn new() -> Self {
-        Self { settings: Plain }
+        Self {
+            config: Unconfigured,
+        }
     }
 }
 
-/// Each of these may be called on any layer, and makes it a custom one.
-impl<C: Settings> ExceptionLayer<C> {
-    /// Answers errors of the type `E` with what `handler` makes of them.
+/// Configuration. Each method is available on any layer and returns a configured one.
+impl<C: LayerConfig> ExceptionLayer<C> {
+    /// Handles errors of the type `E`.
     ///
-    /// `E` is read off the handler's argument. It is looked for along the chain of sources of what was caught,
-    /// the outermost error first, up to the first exception. Any error can be handled so, an
+    /// The compiler reads `E` from the handler's argument. The layer searches the failure's chain
+    /// of sources, the outermost error first, down to the first exception. `E` is any error, an
     /// [`HttpException`], a [`WebSocketException`](crate::WebSocketException), either of them
-    /// ([`Exception`](crate::Exception)), a [`Panic`]. See the [guide](crate::docs::handlers) for which
-    /// handler answers where several could.
+    /// ([`Exception`](crate::Exception)), or a [`Panic`]. The [guide](crate::handler) says which
+    /// handler replies if several match.
     ///
-    /// Of two handlers for the same type the later one wins, with a warning under the feature `tracing`.
+    /// If two handlers are registered for one type, the later one wins, with a warning under the
+    /// feature `tracing`.
     ///
     /// ```
     /// use http::StatusCode;
     /// use tower_exception::{Caught, ExceptionLayer, HttpException};
-    /// # #[derive(Debug)]
-    /// # struct UnicornError { name: String }
-    /// # impl std::fmt::Display for UnicornError {
-    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(&self.name) }
-    /// # }
-    /// # impl std::error::Error for UnicornError {}
     ///
-    /// async fn missing(error: Caught<std::num::ParseIntError>) -> StatusCode {
+    /// async fn invalid(_: Caught<std::num::ParseIntError>) -> StatusCode {
     ///     StatusCode::BAD_REQUEST
     /// }
     ///
     /// let layer = ExceptionLayer::new()
-    ///     .on(|error: Caught<UnicornError>| {
-    ///         HttpException::new(StatusCode::IM_A_TEAPOT)
-    ///             .with_detail(format!("Oops! {} did something.", error.name))
+    ///     .on(|error: Caught<std::io::Error>| {
+    ///         HttpException::bad_gateway(format!("upstream: {:?}", error.kind()))
     ///     })
-    ///     .on(missing);
+    ///     .on(invalid);
     /// ```
-    #[must_use]
-    pub fn on<E, M>(self, handler: impl Handler<E, M>) -> ExceptionLayer<Custom>
+    pub fn on<E, M>(self, handler: impl Handler<E, M>) -> ExceptionLayer<Configured>
     where
         E: Error + 'static,
     {
-        self.configure(|config| config.handlers.on(handler))
+        self.configure(|handling| handling.handlers.on(handler))
     }
 
-    /// Answers an [`HttpException`] with this status with what `handler` makes of it. This comes before any
-    /// handler for a type.
+    /// Handles every [`HttpException`] with this status. The handler comes before any handler for a
+    /// type.
     ///
     /// ```
     /// use http::StatusCode;
@@ -117,16 +118,15 @@ impl<C: Settings> ExceptionLayer<C> {
     ///     },
     /// );
     /// ```
-    #[must_use]
     pub fn on_status<M>(
         self,
         status: StatusCode,
         handler: impl Handler<HttpException, M>,
-    ) -> ExceptionLayer<Custom> {
-        self.configure(|config| config.handlers.on_status(status, handler))
+    ) -> ExceptionLayer<Configured> {
+        self.configure(|handling| handling.handlers.on_status(status, handler))
     }
 
-    /// Answers a panic with what `handler` makes of it: the same as [`on`](Self::on) for [`Panic`].
+    /// Handles panics, as [`on`](Self::on) does for [`Panic`].
     ///
     /// ```
     /// use tower_exception::{Caught, ExceptionLayer, HttpException, Panic};
@@ -136,12 +136,11 @@ impl<C: Settings> ExceptionLayer<C> {
     ///     HttpException::internal_server_error("we are looking into it")
     /// });
     /// ```
-    #[must_use]
-    pub fn on_panic<M>(self, handler: impl Handler<Panic, M>) -> ExceptionLayer<Custom> {
+    pub fn on_panic<M>(self, handler: impl Handler<Panic, M>) -> ExceptionLayer<Configured> {
         self.on(handler)
     }
 
-    /// Answers with what `handler` makes of it whatever has no other handler: exceptions, errors and panics.
+    /// Handles every failure that no other handler matches.
     ///
     /// ```
     /// use tower_exception::{Caught, ExceptionLayer, HttpException};
@@ -149,40 +148,39 @@ impl<C: Settings> ExceptionLayer<C> {
     /// let layer = ExceptionLayer::new()
     ///     .on_any(|_: Caught| HttpException::internal_server_error("it broke"));
     /// ```
-    #[must_use]
     pub fn on_any<M>(
         self,
         handler: impl Handler<dyn Error + Send + Sync, M>,
-    ) -> ExceptionLayer<Custom> {
-        self.configure(|config| config.handlers.on_any(handler))
+    ) -> ExceptionLayer<Configured> {
+        self.configure(|handling| handling.handlers.on_any(handler))
     }
 
-    /// Tells `observer` of everything that is caught, once, when it has been answered. It cannot change the
-    /// answer, and what it raises disturbs nothing. There may be several.
+    /// Calls `observer` once for each failure, after the response has been decided.
     ///
-    /// Told of are also exceptions that an inner layer or the service itself had rendered, what is raised in a
-    /// response body, for which it is too late, and what a handler or a renderer raises, beside what it was
-    /// to answer.
+    /// An observer cannot change the response; a panic in it is ignored. A layer may have several.
+    ///
+    /// Observers also receive exceptions that an inner layer or the service itself has rendered,
+    /// failures in a response body, and failures of a handler or a renderer in addition to the
+    /// failure that it handled.
     ///
     /// ```
-    /// use tower_exception::{Answer, Caught, ExceptionLayer};
+    /// use tower_exception::{Caught, ExceptionLayer, Outcome};
     ///
-    /// let layer = ExceptionLayer::new().observe(|caught: &Caught, answer: Answer| {
-    ///     eprintln!("{} -> {answer:?}: {caught}", caught.request().uri());
+    /// let layer = ExceptionLayer::new().observe(|caught: &Caught, outcome: Outcome| {
+    ///     eprintln!("{} -> {outcome:?}: {caught}", caught.request().uri());
     /// });
     /// ```
-    #[must_use]
     pub fn observe(
         self,
-        observer: impl Fn(&Caught, Answer) + Send + Sync + 'static,
-    ) -> ExceptionLayer<Custom> {
-        self.configure(|config| config.observers.add(observer))
+        observer: impl Fn(&Caught, Outcome) + Send + Sync + 'static,
+    ) -> ExceptionLayer<Configured> {
+        self.configure(|handling| handling.observers.add(observer))
     }
 
-    /// Renders exceptions with `renderer`, in place of [`Json`](crate::render::Json).
+    /// Sets the renderer of exceptions. Defaults to [`Json`](crate::render::Json).
     ///
-    /// A response that an exception is attached to is rendered anew. [gRPC](crate::docs::grpc) has a form of its own,
-    /// which no renderer changes.
+    /// An exception that is attached to a response is rendered again. A gRPC status has a
+    /// [form of its own](crate::grpc), which no renderer changes.
     ///
     /// ```
     /// use http::HeaderValue;
@@ -193,24 +191,23 @@ impl<C: Settings> ExceptionLayer<C> {
     ///     Rendered::new(HeaderValue::from_static("text/plain; charset=utf-8"), body)
     /// }
     ///
-    /// let layer = ExceptionLayer::new().render(plain);
+    /// let layer = ExceptionLayer::new().with_renderer(plain);
     /// ```
-    #[must_use]
-    pub fn render(self, renderer: impl Render) -> ExceptionLayer<Custom> {
-        self.configure(|config| config.renderer = Some(Arc::new(renderer)))
+    pub fn with_renderer(self, renderer: impl Render) -> ExceptionLayer<Configured> {
+        self.configure(|handling| handling.renderer = Some(Arc::new(renderer)))
     }
 
-    /// Takes plain error responses for exceptions: a router's 404, an extractor's rejection.
+    /// Takes plain error responses as exceptions: a router's 404, an extractor's rejection.
     ///
-    /// That is a response with an error status (4xx or 5xx) that carries no exception, and whose body is
-    /// empty, with no content type, or `text/plain`. The exception has its status, its text for a detail, and
-    /// its headers, but for those that describe the old body. So axum's own errors come out as
-    /// `{"detail": ...}`, and handlers apply to them.
+    /// A response is adopted if it has an error status (4xx or 5xx), carries no exception, and has
+    /// a `text/plain` body, or an empty one without a content type. The exception has the
+    /// response's status, its text as the detail, and its headers except those that describe
+    /// the old body. So axum's own errors become `{"detail": ...}`, and handlers apply to them.
     ///
-    /// Other responses pass byte for byte, and so does a text of more than 64 KiB
-    /// ([`adopt_up_to`](Self::adopt_up_to) sets another limit), one that is not UTF-8, that is compressed,
-    /// that has trailers or that ends with an error. The head of an error response waits until its text is
-    /// read.
+    /// Any other response passes byte for byte. So does a text of more than 64 KiB
+    /// ([`adopt_error_responses_up_to`](Self::adopt_error_responses_up_to) sets another limit), and
+    /// a text that is not UTF-8, is compressed, has trailers or ends with an error. The head of
+    /// an error response waits until the text has been read.
     ///
     /// ```
     /// use tower_exception::ExceptionLayer;
@@ -219,33 +216,33 @@ impl<C: Settings> ExceptionLayer<C> {
     ///     .layer(ExceptionLayer::new().adopt_error_responses());
     /// // GET /nowhere  ->  404 {"detail":"Not Found"}
     /// ```
-    #[must_use]
-    pub fn adopt_error_responses(self) -> ExceptionLayer<Custom> {
-        self.adopt_up_to(64 * 1024)
+    pub fn adopt_error_responses(self) -> ExceptionLayer<Configured> {
+        self.adopt_error_responses_up_to(DEFAULT_ADOPTED_TEXT_BYTES)
     }
 
-    /// [Takes plain error responses for exceptions](Self::adopt_error_responses) whose text is no longer than
-    /// `limit` bytes.
-    #[must_use]
-    pub fn adopt_up_to(self, limit: usize) -> ExceptionLayer<Custom> {
-        self.configure(|config| config.adopt = Some(limit))
+    /// [Takes plain error responses as exceptions](Self::adopt_error_responses) if their text has
+    /// at most `limit` bytes.
+    pub fn adopt_error_responses_up_to(self, limit: usize) -> ExceptionLayer<Configured> {
+        self.configure(|handling| handling.adopt_up_to_bytes = Some(limit))
     }
 
-    /// Keeps the headers of every request, for handlers, observers and renderers:
+    /// Captures the headers of every request, for handlers, observers and renderers:
     /// [`RequestHead::headers`](crate::RequestHead::headers).
     ///
-    /// They are cloned for every request, whether anything is raised or not.
-    #[must_use]
-    pub fn capture_headers(self) -> ExceptionLayer<Custom> {
-        self.configure(|config| config.capture_headers = true)
+    /// They are cloned for every request, whether it fails or not.
+    pub fn capture_headers(self) -> ExceptionLayer<Configured> {
+        let mut config = self.config.into_config();
+        Arc::make_mut(&mut config).capture_headers = true;
+        ExceptionLayer::of(config)
     }
 
-    /// Turns exceptions of WebSockets into close frames, before and after the handshake: see the
-    /// [guide](crate::docs::websocket).
+    /// Turns the exceptions of WebSockets into close frames, before and after the handshake.
+    ///
+    /// See the [guide](crate::websocket).
     ///
     /// ```
     /// use axum::{Router, extract::ws::WebSocketUpgrade, response::Response, routing::any};
-    /// use tower_exception::{CloseCode, ExceptionLayer, WebSocketException};
+    /// use tower_exception::{CloseCode, ExceptionLayer, WebSocketException, WebSockets};
     ///
     /// async fn before(_: WebSocketUpgrade) -> Response {
     ///     WebSocketException::new(CloseCode::UNAUTHORIZED).with_reason("who are you?").raise()
@@ -260,119 +257,35 @@ impl<C: Settings> ExceptionLayer<C> {
     /// let app: Router = Router::new()
     ///     .route("/before", any(before))
     ///     .route("/after", any(after))
-    ///     .layer(ExceptionLayer::new().with_upgrades());
+    ///     .layer(ExceptionLayer::new().with_websockets(WebSockets::new()));
     /// ```
     #[cfg(feature = "websocket")]
-    #[must_use]
-    pub fn with_upgrades(self) -> ExceptionLayer<Custom> {
-        self.configure_upgrades(|_| ())
+    pub fn with_websockets(self, websockets: WebSockets) -> ExceptionLayer<Configured> {
+        let mut config = self.config.into_config();
+        Arc::make_mut(&mut config).set_websockets(websockets);
+        ExceptionLayer::of(config)
     }
 
-    /// Sets how long it may take to close a WebSocket; without it, 5 seconds. After that the connection is cut,
-    /// whether the client has answered the close frame or not. Implies [`with_upgrades`](Self::with_upgrades).
-    ///
-    /// A handler that is asked what to close with takes its time out of this. Where it has none left, it is
-    /// as if it had failed: the client gets 1011.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use tower_exception::ExceptionLayer;
-    ///
-    /// let layer = ExceptionLayer::new().close_timeout(Duration::from_secs(1));
-    /// ```
-    #[cfg(feature = "websocket")]
-    #[must_use]
-    pub fn close_timeout(self, timeout: Duration) -> ExceptionLayer<Custom> {
-        self.configure_upgrades(|upgrades| upgrades.close_timeout = timeout.min(LONGEST_TIMEOUT))
+    fn configure(self, change: impl FnOnce(&mut Handling)) -> ExceptionLayer<Configured> {
+        let mut config = self.config.into_config();
+        change(Arc::make_mut(&mut Arc::make_mut(&mut config).handling));
+        ExceptionLayer::of(config)
     }
+}
 
-    /// Sets the code for a WebSocket that the application drops without a close frame, and without an exception or a
-    /// panic; without it, 1000. `None` leaves such a connection as it is without the layer: it is cut.
-    /// Implies [`with_upgrades`](Self::with_upgrades).
-    ///
-    /// Where the client has begun to close, its own code is repeated instead of this one.
-    ///
-    /// ```
-    /// use tower_exception::{CloseCode, ExceptionLayer};
-    ///
-    /// let layer = ExceptionLayer::new().close_on_drop(CloseCode::GOING_AWAY);
-    /// let layer = ExceptionLayer::new().close_on_drop(None);
-    /// ```
-    #[cfg(feature = "websocket")]
-    #[must_use]
-    pub fn close_on_drop(self, code: impl Into<Option<CloseCode>>) -> ExceptionLayer<Custom> {
-        self.configure_upgrades(|upgrades| upgrades.close_on_drop = code.into())
-    }
-
-    /// Answers a [`WebSocketException`](crate::WebSocketException) that comes before the handshake is answered with
-    /// this HTTP status, and with its reason for the detail. The client does not learn the code then, and a
-    /// page in a browser learns nothing at all. Implies [`with_upgrades`](Self::with_upgrades).
-    ///
-    /// After the handshake nothing is changed by it.
-    ///
-    /// ```
-    /// use http::StatusCode;
-    /// use tower_exception::ExceptionLayer;
-    ///
-    /// let layer = ExceptionLayer::new().reject_with_http(StatusCode::FORBIDDEN);
-    /// ```
-    #[cfg(feature = "websocket")]
-    #[must_use]
-    pub fn reject_with_http(self, status: StatusCode) -> ExceptionLayer<Custom> {
-        self.configure_upgrades(|upgrades| upgrades.reject_with = Some(status))
-    }
-
-    /// The live WebSockets of all services under this layer and its clones: their number, and a way to close them
-    /// all. Take it from the layer before that is given away, and when it has all of its settings: of
-    /// them it keeps the [`close_timeout`](Self::close_timeout).
-    ///
-    /// A layer that is not [`with_upgrades`](Self::with_upgrades) has no WebSockets.
-    ///
-    /// ```
-    /// use tower_exception::ExceptionLayer;
-    ///
-    /// let layer = ExceptionLayer::new().with_upgrades();
-    /// let upgrades = layer.upgrades();
-    /// let app: axum::Router = axum::Router::new().layer(layer);
-    /// assert_eq!(upgrades.count(), 0);
-    /// ```
-    #[cfg(feature = "websocket")]
-    pub fn upgrades(&self) -> Upgrades {
-        let Custom(config) = self.settings.clone().into_custom();
-        Upgrades::of(
-            config
-                .upgrades
-                .as_ref()
-                .unwrap_or(&UpgradeSettings::default()),
-        )
-    }
-
-    #[cfg(feature = "websocket")]
-    fn configure_upgrades(
-        self,
-        change: impl FnOnce(&mut UpgradeSettings),
-    ) -> ExceptionLayer<Custom> {
-        self.configure(|config| change(config.upgrades.get_or_insert_default()))
-    }
-
-    fn configure(self, change: impl FnOnce(&mut Config)) -> ExceptionLayer<Custom> {
-        let Custom(mut config) = self.settings.into_custom();
-        change(Arc::make_mut(&mut config));
-        ExceptionLayer {
-            settings: Custom(config),
+impl ExceptionLayer<Configured> {
+    fn of(config: Arc<Config>) -> Self {
+        Self {
+            config: Configured::new(config),
         }
     }
 }
 
-/// A century: not too long to be added to a moment.
-#[cfg(feature = "websocket")]
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-impl<S, C: Settings> Layer<S> for ExceptionLayer<C> {
+impl<S, C: LayerConfig> Layer<S> for ExceptionLayer<C> {
     type Service = ExceptionService<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ExceptionService::new(inner, self.settings.clone())
+        ExceptionService::with_config(inner, self.config.clone())
     }
 }
 

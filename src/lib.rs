@@ -1,5 +1,6 @@
-//! Exceptions for tower: any code below one [`Layer`](tower_layer::Layer) can raise one, the rest of the
-//! work is aborted, and the client gets a proper answer.
+//! FastAPI-style exceptions for [tower](https://docs.rs/tower). Any code can raise one; the rest of
+//! the request is abandoned and the client receives a proper response: JSON over HTTP, a close
+//! frame over WebSocket, a status over gRPC and gRPC-Web. One [`ExceptionLayer`] does it.
 //!
 //! In axum, with the feature `axum`:
 //!
@@ -18,10 +19,10 @@
 //! let app: Router = Router::new()
 //!     .route("/items/{id}", get(item))
 //!     .layer(ExceptionLayer::new());
-//! # // GET /items/2  ->  404 {"detail":"Item not found"}
+//! // GET /items/2  ->  404 {"detail":"Item not found"}
 //! ```
 //!
-//! In any other stack of tower services, with no feature at all:
+//! In any other stack of tower services, without any feature:
 //!
 //! ```
 //! use bytes::Bytes;
@@ -30,7 +31,7 @@
 //! use tower::{BoxError, ServiceBuilder};
 //! use tower_exception::{ExceptionLayer, HttpException};
 //!
-//! /// Deep down, where no `Result` leads out.
+//! /// Returns the user's name, from a call stack without `Result`s.
 //! fn user(request: &Request<Full<Bytes>>) -> &str {
 //!     match request.headers().get("x-user").map(HeaderValue::to_str) {
 //!         Some(Ok(user)) => user,
@@ -54,105 +55,161 @@
 //! # }
 //! ```
 //!
-//! # How an exception reaches the layer
+//! # Ways a failure reaches the layer
 //!
-//! | way | how | what it costs |
+//! A *failure* is anything that the layer catches: an exception, an error or a panic.
+//!
+//! | way | code | cost |
 //! | --- | --- | --- |
-//! | returned | the inner service gives `Err(e)`: `e`, or anything in its chain of sources, is an [`HttpException`] or a [`WebSocketException`] | the least |
-//! | attached | the response carries it: an axum handler gives back `Result<T, HttpException>`, or any service makes the response by [`Response::from`](http::Response#impl-From<HttpException>-for-Response<B>) | a little more |
-//! | raised async | [`HttpException::raise_async`], from async code: the future never ends, and is dropped | about that of returning, however deep |
-//! | raised | [`HttpException::raise`], from any code, sync or async; [`std::panic::panic_any`] of an exception counts too | an unwinding: microseconds |
-//! | adopted | a plain error response, such as a router's 404, where [asked for](ExceptionLayer::adopt_error_responses) | reading its text |
+//! | returned | the inner service returns `Err(e)`; `e` or an error in its chain of sources is an [`HttpException`] or a [`WebSocketException`] | the least |
+//! | attached | the response carries the exception: an axum handler returned `Result<T, HttpException>`, or a service used [`Response::from`](http::Response#impl-From<HttpException>-for-Response<B>) | slightly more |
+//! | raised async | [`HttpException::raise_async`], in async code, at any depth: the future never completes, and the layer drops it | about that of returning |
+//! | raised | [`HttpException::raise`], in sync or async code, at any depth; also [`std::panic::panic_any`] of an exception | an unwinding: microseconds |
+//! | adopted | under [`adopt_error_responses`](ExceptionLayer::adopt_error_responses), a plain error response, such as a router's 404 | reading its text |
 //!
-//! Any other error, and any panic, is a `500 {"detail":"Internal Server Error"}`: nothing of its text
-//! reaches the client, unless a [handler](docs::handlers) says so. All of it is caught in `poll_ready`, in `call`, in the future, in the
-//! response's body while it is sent (see [`ExceptionBody`]) and in handlers and renderers. The layer's own error
-//! is [`Infallible`](std::convert::Infallible), so it fits where an axum router wants a layer.
+//! Any other error and any panic is a failure too. The client receives
+//! `500 {"detail":"Internal Server Error"}` and nothing of its text, unless a handler says so.
 //!
-//! Which handler answers is told in [`docs::handlers`], when to return and when to raise in
-//! [`docs::raising`], and how it is made in [`docs::design`].
+//! The layer catches failures in `poll_ready`, in `call`, in the future, in the response body (see
+//! [`ExceptionBody`]), and in handlers and renderers. The [raising guide](crate::raise) says when
+//! to return and when to raise.
 //!
-//! # WebSockets
+//! # Which handler answers
 //!
-//! With the feature `websocket`, and `ExceptionLayer::with_upgrades`, a [`WebSocketException`] is a close frame
-//! with its code and reason, whether it is raised before the handshake is answered or after it.
+//! The first match:
+//!
+//! 1. [`on_status`](ExceptionLayer::on_status), if an [`HttpException`] with that status was
+//!    caught, alone or in an error's chain of sources;
+//! 2. [`on`](ExceptionLayer::on) and [`on_panic`](ExceptionLayer::on_panic), by type: the outermost
+//!    error first, then each source, down to the first exception;
+//! 3. [`on_any`](ExceptionLayer::on_any);
+//! 4. no handler: an exception is rendered as JSON. With the feature `tower`, each of tower's
+//!    errors has a status of its own. Anything else is the 500 above.
+//!
+//! A handler takes a [`Caught`] and replies an exception, a status or a response. Its reply is
+//! final. An inner layer's default rendering is provisional: a handler of an outer layer may
+//! replace it. [`observe`](ExceptionLayer::observe) adds a function that is called once for each
+//! failure, with the [`Outcome`]. The [handler guide](crate::handler) has the rules in full.
+//!
+//! # Errors of the layer
+//!
+//! The error type of [`ExceptionService`] is [`Infallible`](std::convert::Infallible), so that an
+//! axum router accepts the layer. A body that fails after the response head has been sent ends with
+//! an error. No client can take half of it for the whole.
+//!
+//! # Cost
+//!
+//! If nothing is raised, the layer adds 20 ns to a request and allocates nothing. With five
+//! handlers it adds 85 ns. A request takes 173 ns in all if its exception is returned, 207 ns if it
+//! is raised async, and 1,950 ns or more if it is raised by unwinding. The README describes the
+//! measurement.
 //!
 //! # gRPC
 //!
-//! gRPC and gRPC-Web requests are known by their content type, and answered with a status in place of a response:
-//! NOT_FOUND and `Item not found`, also where a stream of messages fails in its middle. See [`docs::grpc`].
+//! The layer recognises gRPC and gRPC-Web requests by their content type and responds with a
+//! status, such as NOT_FOUND and `Item not found`. A stream that fails in the middle also ends with
+//! a status. See the [gRPC guide](crate::grpc).
+//!
+//! # WebSockets
+//!
+//! With the feature `websocket` and [`ExceptionLayer::with_websockets`][with_websockets], a
+//! [`WebSocketException`] reaches the client as a close frame with its code and reason. It may be
+//! raised before the handshake is answered or after it. See the [WebSocket guide][websocket].
 //!
 //! # Features
 //!
 //! None is on by default.
 //!
-//! | feature | what it adds |
+//! | feature | adds |
 //! | --- | --- |
-//! | `axum` | `HttpException` is an `IntoResponse`, and a handler may reply whatever is one; implies `tokio` |
-//! | `tokio` | the panic of a task, given back as a `JoinError`, counts as that panic, and the exception raised in it as that exception |
-//! | `tonic` | `HttpException` becomes a `tonic::Status` by `?`, and the other way round; a `Status` is known where it is caught; JSON in a detail is told as structured details |
+//! | `axum` | `HttpException` is an `IntoResponse`; a handler may reply anything that is one; implies `tokio` |
+//! | `tokio` | a `JoinError` counts as the panic or the exception of its task |
+//! | `tonic` | `?` makes a `tonic::Status` of an `HttpException`, and `From` converts back; a caught `Status` keeps its code, message, details and metadata; JSON in a detail becomes structured details |
 //! | `tower` | a status for each of tower's and tower-http's own errors, and `ServiceBuilderExt::catch_exceptions` for tower's `ServiceBuilder`; implies `tokio` |
-//! | `tracing` | an event for everything that is caught: `ERROR` for a 5xx and for a panic, `DEBUG` else, with the chain of sources |
-//! | `websocket` | `ExceptionLayer::with_upgrades`: exceptions of WebSockets as close frames, told in `docs::websocket`; implies `tokio` |
+//! | `tracing` | an event for each failure, with the chain of sources: `ERROR` for a 5xx, a close code 1011, a panic and a body that was cut short, otherwise `DEBUG` |
+//! | `websocket` | `ExceptionLayer::with_websockets`: exceptions as WebSocket close frames; implies `tokio` |
 //! | `full` | all of them |
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
+//!
+//! The minimum supported Rust version is 1.85.
+//!
+#![cfg_attr(
+    feature = "websocket",
+    doc = "[with_websockets]: ExceptionLayer::with_websockets"
+)]
+#![cfg_attr(feature = "websocket", doc = "[websocket]: crate::websocket")]
+#![cfg_attr(
+    not(feature = "websocket"),
+    doc = "[with_websockets]: https://docs.rs/tower-exception/latest/tower_exception/struct.ExceptionLayer.html#method.with_websockets"
+)]
+#![cfg_attr(
+    not(feature = "websocket"),
+    doc = "[websocket]: https://docs.rs/tower-exception/latest/tower_exception/websocket/index.html"
+)]
+#![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod adopt;
 mod body;
 mod caught;
-mod chain;
-pub mod docs;
+mod diagnostics;
+mod error;
 mod exception;
+mod exchange;
+mod format;
 mod future;
-mod grpc;
-mod handlers;
+pub mod grpc;
+pub mod handler;
+mod handling;
+mod headers;
 mod integrations;
-mod interrupt;
 mod layer;
-mod log;
-mod observe;
-mod panic;
-mod raise;
+pub mod raise;
 pub mod render;
-mod request_head;
-mod response;
+mod report;
 mod service;
-mod settings;
-mod thrown;
+mod unwind;
 #[cfg(feature = "websocket")]
+pub mod websocket;
+#[cfg(not(feature = "websocket"))]
+#[path = "websocket/disabled.rs"]
 mod websocket;
 
 #[cfg(feature = "tower")]
 pub use integrations::ServiceBuilderExt;
 #[cfg(feature = "websocket")]
-pub use websocket::{CatchUpgraded, UpgradeHandle, Upgrades};
+#[doc(inline)]
+pub use websocket::{CatchWebSocket, WebSocketHandle, WebSockets};
+#[doc(inline)]
 pub use {
     body::ExceptionBody,
-    caught::{Caught, How, Place},
+    caught::{Caught, Mechanism, Panic, Phase, RequestHead},
+    error::BodyError,
     exception::{
-        CloseCode, Detail, Exception, HttpException, InvalidCloseCode, WebSocketException,
+        CloseCode, Detail, DetailRef, Exception, HttpException, InvalidCloseCode,
+        WebSocketException,
     },
     future::ResponseFuture,
     grpc::GrpcCode,
-    handlers::{Handler, IntoReply, Reply},
+    handler::{Handler, IntoReply, Reply},
     layer::ExceptionLayer,
-    observe::Answer,
-    panic::Panic,
     raise::{Catch, RaiseAsync, catch},
-    request_head::RequestHead,
+    report::Outcome,
     service::ExceptionService,
-    settings::{Custom, Plain, Settings},
 };
 
-/// The crates whose types stand in this one's signatures.
+/// Markers of the configuration of a layer.
+///
+/// `C` in [`ExceptionLayer<C>`], [`ExceptionService<S, C>`], [`ResponseFuture<F, B, C>`] and
+/// [`ExceptionBody<B, C>`] is one of them.
+pub mod config {
+    pub use crate::exchange::{Configured, LayerConfig, Unconfigured};
+}
+
+/// The crates whose types are in the signatures of this one.
 #[doc(no_inline)]
 pub use {bytes, http, serde_json};
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
 /// Runs the README's examples.
-#[cfg(all(doctest, feature = "axum"))]
+#[cfg(all(doctest, feature = "axum", feature = "websocket"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

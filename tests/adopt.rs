@@ -1,10 +1,10 @@
-//! Plain error responses that are taken for exceptions, and those that are left alone.
+//! Plain error responses that the layer adopts as exceptions, and those that it passes unchanged.
 
 mod support;
 
 use std::{
+    convert::Infallible,
     pin::Pin,
-    sync::{Arc, Mutex},
     task::{Context, Poll},
 };
 
@@ -24,19 +24,19 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 use tower::{Layer, service_fn};
 use tower_exception::{
-    Answer as Given, Caught, Custom, ExceptionLayer, How, HttpException, Place, RequestHead,
-    render::Rendered,
+    Caught, ExceptionLayer, HttpException, Mechanism, Outcome, Phase, RequestHead,
+    config::Configured, render::Rendered,
 };
 
-use support::{Answer, BoxError, Server, request};
+use support::{BoxError, Received, Server, observed, request};
 
 const LIMIT: usize = 64 * 1024;
 
-fn adopting() -> ExceptionLayer<Custom> {
+fn adopting() -> ExceptionLayer<Configured> {
     ExceptionLayer::new().adopt_error_responses()
 }
 
-// What axum answers by itself.
+// Error responses of axum itself.
 
 #[derive(Deserialize)]
 struct Page {
@@ -65,48 +65,48 @@ fn post_to(path: &str, content_type: &'static str, body: &'static str) -> Reques
 }
 
 #[tokio::test]
-async fn an_unknown_route_of_axums() {
-    let answer = axum_app().await.get("/nowhere").await;
-    answer.assert_detail(404, "Not Found");
+async fn an_unknown_route_in_axum_is_a_404() {
+    let received = axum_app().await.get("/nowhere").await;
+    received.assert_detail(404, "Not Found");
 }
 
 #[tokio::test]
-async fn a_wrong_method_of_axums_keeps_allow() {
+async fn a_wrong_method_in_axum_is_a_405_with_allow() {
     let server = axum_app().await;
-    let answer = server.send(request(Method::DELETE, "/pages")).await;
-    answer.assert_detail(405, "Method Not Allowed");
-    assert_eq!(answer.header("allow"), Some("GET,HEAD,POST"));
+    let received = server.send(request(Method::DELETE, "/pages")).await;
+    received.assert_detail(405, "Method Not Allowed");
+    assert_eq!(received.header("allow"), Some("GET,HEAD,POST"));
 }
 
 #[tokio::test]
-async fn a_path_that_does_not_parse() {
-    let answer = axum_app().await.get("/items/plumbus").await;
-    answer.assert_detail(400, "Invalid URL: Cannot parse `plumbus` to a `u32`");
+async fn a_path_that_does_not_parse_is_a_400() {
+    let received = axum_app().await.get("/items/plumbus").await;
+    received.assert_detail(400, "Invalid URL: Cannot parse `plumbus` to a `u32`");
 }
 
 #[tokio::test]
-async fn a_query_that_does_not_parse() {
-    let answer = axum_app().await.get("/pages?page=many").await;
-    answer.assert_detail(
+async fn a_query_that_does_not_parse_is_a_400() {
+    let received = axum_app().await.get("/pages?page=many").await;
+    received.assert_detail(
         400,
         "Failed to deserialize query string: page: invalid digit found in string",
     );
 }
 
 #[tokio::test]
-async fn json_that_is_none() {
+async fn malformed_json_is_a_400() {
     let server = axum_app().await;
-    let answer = server
+    let received = server
         .send(post_to("/pages", "application/json", "{"))
         .await;
-    answer.assert_detail(
+    received.assert_detail(
         400,
         "Failed to parse the request body as JSON: EOF while parsing an object at line 1 column 1",
     );
 }
 
 #[tokio::test]
-async fn json_that_does_not_fit() {
+async fn json_of_another_shape_is_a_422() {
     let server = axum_app().await;
     let body = post_to("/pages", "application/json", r#"{"page":"many"}"#);
     server.send(body).await.assert_detail(
@@ -117,39 +117,39 @@ async fn json_that_does_not_fit() {
 }
 
 #[tokio::test]
-async fn json_without_its_content_type() {
+async fn json_without_its_content_type_is_a_415() {
     let server = axum_app().await;
-    let answer = server.send(post_to("/pages", "text/plain", "{}")).await;
-    answer.assert_detail(
+    let received = server.send(post_to("/pages", "text/plain", "{}")).await;
+    received.assert_detail(
         415,
         "Expected request with `Content-Type: application/json`",
     );
 }
 
 #[tokio::test]
-async fn a_body_over_axums_limit() {
+async fn a_body_over_axums_limit_is_a_413() {
     let server = axum_app().await;
-    let answer = server.send(post_to("/little", "text/plain", "12345")).await;
-    answer.assert_detail(
+    let received = server.send(post_to("/little", "text/plain", "12345")).await;
+    received.assert_detail(
         413,
         "Failed to buffer the request body: length limit exceeded",
     );
 }
 
-// What any service may answer.
+// Error responses of any service.
 
 /// One step of a body.
 enum Step {
     Data(Bytes),
     Trailers(HeaderMap),
-    /// Comes back later.
+    /// Is pending once.
     Wait,
     Fail,
     Raise,
     Panic,
 }
 
-/// A body that goes through these steps, and does not know its length.
+/// A body of these steps, without a known length.
 struct Steps(std::vec::IntoIter<Step>);
 
 impl Body for Steps {
@@ -179,7 +179,7 @@ fn data(text: impl Into<Bytes>) -> Step {
     Step::Data(text.into())
 }
 
-/// An error response with such a body, for a text.
+/// Returns a plain text error response with a body of these steps.
 fn stepwise(steps: impl IntoIterator<Item = Step>) -> Response<Steps> {
     let steps: Vec<_> = steps.into_iter().collect();
     plain(Steps(steps.into_iter()))
@@ -193,8 +193,8 @@ fn plain<B>(body: B) -> Response<B> {
     response
 }
 
-/// Serves `respond`'s responses under `layer`.
-async fn serve<B>(layer: ExceptionLayer<Custom>, respond: fn() -> Response<B>) -> Server
+/// Serves the responses of `respond` under `layer`.
+async fn serve<B>(layer: ExceptionLayer<Configured>, respond: fn() -> Response<B>) -> Server
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
@@ -203,7 +203,7 @@ where
     Server::start(layer.layer(service)).await
 }
 
-async fn answer<B>(respond: fn() -> Response<B>) -> Answer
+async fn response_of<B>(respond: fn() -> Response<B>) -> Received
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
@@ -212,13 +212,13 @@ where
 
 #[tokio::test]
 async fn a_text_becomes_the_detail() {
-    let answer = answer(|| plain(Full::<Bytes>::from("already \"there\""))).await;
-    answer.assert_detail(409, "already \"there\"");
+    let received = response_of(|| plain(Full::<Bytes>::from("already \"there\""))).await;
+    received.assert_detail(409, "already \"there\"");
 }
 
 #[tokio::test]
-async fn a_text_that_comes_in_pieces() {
-    let answer = answer(|| {
+async fn a_text_in_several_frames_becomes_the_detail() {
+    let received = response_of(|| {
         stepwise([
             Step::Wait,
             data("one "),
@@ -227,33 +227,35 @@ async fn a_text_that_comes_in_pieces() {
             Step::Wait,
         ])
     });
-    answer.await.assert_detail(409, "one two");
+    received.await.assert_detail(409, "one two");
 }
 
 #[tokio::test]
-async fn an_empty_text_is_no_detail() {
-    answer(|| stepwise([])).await.assert_detail(409, "Conflict");
+async fn an_empty_text_becomes_the_canonical_reason() {
+    response_of(|| stepwise([]))
+        .await
+        .assert_detail(409, "Conflict");
 }
 
 #[tokio::test]
-async fn an_empty_body_without_a_type_is_no_detail() {
+async fn an_empty_body_without_a_type_becomes_the_canonical_reason() {
     let respond = || {
         let mut response = plain(Full::<Bytes>::default());
         response.headers_mut().remove(CONTENT_TYPE);
         response
     };
-    answer(respond).await.assert_detail(409, "Conflict");
+    response_of(respond).await.assert_detail(409, "Conflict");
 }
 
 #[tokio::test]
-async fn the_content_types_case_does_not_matter() {
+async fn the_content_type_is_case_insensitive() {
     let respond = || {
         let mut response = plain(Full::<Bytes>::from("loud"));
         let text = HeaderValue::from_static("TEXT/Plain ;charset=UTF-8");
         response.headers_mut().insert(CONTENT_TYPE, text);
         response
     };
-    answer(respond).await.assert_detail(409, "loud");
+    response_of(respond).await.assert_detail(409, "loud");
 }
 
 #[tokio::test]
@@ -263,160 +265,156 @@ async fn server_errors_are_adopted_too() {
         *response.status_mut() = StatusCode::BAD_GATEWAY;
         response
     };
-    answer(respond).await.assert_detail(502, "down");
+    response_of(respond).await.assert_detail(502, "down");
 }
 
-/// The answer to `respond`, which is to be what it would be without the layer.
-async fn untouched<B>(respond: fn() -> Response<B>) -> Answer
+/// Returns the response of `respond`, and asserts that it is equal without the layer.
+async fn untouched<B>(respond: fn() -> Response<B>) -> Received
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let bare = service_fn(move |_: Request<Incoming>| async move { Ok(respond()) });
+    let bare =
+        service_fn(move |_: Request<Incoming>| async move { Ok::<_, Infallible>(respond()) });
     let bare = Server::start(bare).await.get("/").await;
-    let answer = answer(respond).await;
-    assert_eq!(answer.status, bare.status);
-    assert_eq!(answer.body, bare.body);
-    assert_eq!(answer.trailers, bare.trailers);
-    assert_eq!(answer.cut_short, bare.cut_short);
-    let compared = |answer: &Answer| {
-        let mut headers = answer.headers.clone();
-        headers.remove("date");
-        headers
-    };
-    assert_eq!(compared(&answer), compared(&bare));
-    answer
+    let received = response_of(respond).await;
+    assert_eq!(received.status, bare.status);
+    assert_eq!(received.body, bare.body);
+    assert_eq!(received.trailers, bare.trailers);
+    assert_eq!(received.aborted, bare.aborted);
+    assert_eq!(received.headers_without_date(), bare.headers_without_date());
+    received
 }
 
 #[tokio::test]
-async fn a_text_that_is_no_error_is_left_alone() {
-    let answer = untouched(|| {
+async fn a_text_that_is_no_error_passes_unchanged() {
+    let received = untouched(|| {
         let mut response = plain(Full::<Bytes>::from("fine"));
         *response.status_mut() = StatusCode::OK;
         response
     });
-    assert_eq!(answer.await.text(), "fine");
+    assert_eq!(received.await.text(), "fine");
 }
 
 #[tokio::test]
-async fn json_and_html_are_left_alone() {
-    let answer = untouched(|| {
+async fn json_and_html_pass_unchanged() {
+    let received = untouched(|| {
         let mut response = plain(Full::<Bytes>::from(r#"{"own": "format"}"#));
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, json);
         response
     });
-    assert_eq!(answer.await.text(), r#"{"own": "format"}"#);
-    let answer = untouched(|| {
+    assert_eq!(received.await.text(), r#"{"own": "format"}"#);
+    let received = untouched(|| {
         let mut response = plain(Full::<Bytes>::from("<h1>No</h1>"));
         let html = HeaderValue::from_static("text/html");
         response.headers_mut().insert(CONTENT_TYPE, html);
         response
     });
-    assert_eq!(answer.await.text(), "<h1>No</h1>");
+    assert_eq!(received.await.text(), "<h1>No</h1>");
 }
 
 #[tokio::test]
-async fn empty_json_is_left_alone() {
-    let answer = untouched(|| {
+async fn empty_json_passes_unchanged() {
+    let received = untouched(|| {
         let mut response = plain(Full::<Bytes>::default());
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, json);
         response
     });
-    assert_eq!(answer.await.text(), "");
+    assert_eq!(received.await.text(), "");
 }
 
 #[tokio::test]
-async fn a_body_of_no_known_type_is_left_alone() {
-    let answer = untouched(|| {
+async fn a_body_of_unknown_type_passes_unchanged() {
+    let received = untouched(|| {
         let mut response = plain(Full::<Bytes>::from("what is this?"));
         response.headers_mut().remove(CONTENT_TYPE);
         response
     });
-    assert_eq!(answer.await.text(), "what is this?");
+    assert_eq!(received.await.text(), "what is this?");
 }
 
 #[tokio::test]
-async fn a_body_of_no_known_type_or_length_is_left_alone() {
-    let answer = untouched(|| {
+async fn a_body_of_unknown_type_and_length_passes_unchanged() {
+    let received = untouched(|| {
         let mut response = stepwise([Step::Wait, data("what "), data("is this?")]);
         response.headers_mut().remove(CONTENT_TYPE);
         response
     });
-    assert_eq!(answer.await.text(), "what is this?");
+    assert_eq!(received.await.text(), "what is this?");
 }
 
 #[tokio::test]
-async fn a_text_just_as_long_as_the_limit_is_adopted() {
-    let answer = answer(|| {
+async fn a_text_as_long_as_the_limit_is_adopted() {
+    let received = response_of(|| {
         let half = || data("x".repeat(LIMIT / 2));
         stepwise([half(), Step::Wait, half()])
     });
-    answer.await.assert_detail(409, &"x".repeat(LIMIT));
+    received.await.assert_detail(409, &"x".repeat(LIMIT));
 }
 
 #[tokio::test]
-async fn a_longer_text_is_left_alone() {
-    let answer = untouched(|| {
+async fn a_text_longer_than_the_limit_passes_unchanged() {
+    let received = untouched(|| {
         let half = || data("x".repeat(LIMIT / 2));
         stepwise([half(), half(), Step::Wait, data("y"), Step::Wait, data("z")])
     });
-    assert_eq!(answer.await.text(), "x".repeat(LIMIT) + "yz");
+    assert_eq!(received.await.text(), "x".repeat(LIMIT) + "yz");
 }
 
 #[tokio::test]
-async fn a_longer_text_of_known_length_is_left_alone() {
-    let answer = untouched(|| plain(Full::<Bytes>::from("x".repeat(LIMIT + 1)))).await;
+async fn a_text_of_known_length_over_the_limit_passes_unchanged() {
+    let received = untouched(|| plain(Full::<Bytes>::from("x".repeat(LIMIT + 1)))).await;
     let length = (LIMIT + 1).to_string();
-    assert_eq!(answer.header("content-length"), Some(&*length));
+    assert_eq!(received.header("content-length"), Some(&*length));
 }
 
 #[tokio::test]
 async fn the_limit_can_be_set() {
-    let server = serve(ExceptionLayer::new().adopt_up_to(4), || {
+    let server = serve(ExceptionLayer::new().adopt_error_responses_up_to(4), || {
         plain(Full::<Bytes>::from("12345"))
     });
     assert_eq!(server.await.get("/").await.text(), "12345");
-    let server = serve(ExceptionLayer::new().adopt_up_to(4), || {
+    let server = serve(ExceptionLayer::new().adopt_error_responses_up_to(4), || {
         plain(Full::<Bytes>::from("1234"))
     });
     server.await.get("/").await.assert_detail(409, "1234");
 }
 
 #[tokio::test]
-async fn what_is_not_utf_8_is_left_alone() {
+async fn a_body_that_is_not_utf_8_passes_unchanged() {
     let respond = || stepwise([data(&b"caf"[..]), Step::Wait, data(&b"\xe9"[..])]);
-    let answer = answer(respond).await;
+    let received = response_of(respond).await;
     assert_eq!(
-        (answer.status.as_u16(), &answer.body[..]),
+        (received.status.as_u16(), &received.body[..]),
         (409, &b"caf\xe9"[..])
     );
     let text = "text/plain; charset=utf-8";
-    assert_eq!(answer.header("content-type"), Some(text));
-    // It was read to its end, so that its length is known.
-    assert_eq!(answer.header("content-length"), Some("4"));
+    assert_eq!(received.header("content-type"), Some(text));
+    // The layer has read the body to its end, so the length is known.
+    assert_eq!(received.header("content-length"), Some("4"));
 }
 
 #[tokio::test]
-async fn a_character_may_be_cut_by_the_end_of_a_piece() {
-    let answer = answer(|| stepwise([data(&b"caf\xc3"[..]), data(&b"\xa9"[..])]));
-    answer.await.assert_detail(409, "caf\u{e9}");
+async fn a_character_may_be_split_between_frames() {
+    let received = response_of(|| stepwise([data(&b"caf\xc3"[..]), data(&b"\xa9"[..])]));
+    received.await.assert_detail(409, "caf\u{e9}");
 }
 
 #[tokio::test]
-async fn what_is_compressed_is_left_alone() {
-    let answer = untouched(|| {
+async fn a_compressed_body_passes_unchanged() {
+    let received = untouched(|| {
         let mut response = plain(Full::<Bytes>::from("not really gzip"));
         let gzip = HeaderValue::from_static("gzip");
         response.headers_mut().insert(CONTENT_ENCODING, gzip);
         response
     });
-    assert_eq!(answer.await.header("content-encoding"), Some("gzip"));
+    assert_eq!(received.await.header("content-encoding"), Some("gzip"));
 }
 
 #[tokio::test]
-async fn what_has_trailers_is_left_alone() {
-    let answer = untouched(|| {
+async fn a_body_with_trailers_passes_unchanged() {
+    let received = untouched(|| {
         let mut trailers = HeaderMap::new();
         trailers.insert("x-sum", HeaderValue::from_static("42"));
         let steps = [data("text"), Step::Wait, Step::Trailers(trailers)];
@@ -425,8 +423,9 @@ async fn what_has_trailers_is_left_alone() {
         response.headers_mut().insert("trailer", announced);
         response
     });
-    // The client has not asked for them, so that they are not sent; but the body passed them on.
-    assert_eq!(answer.await.text(), "text");
+    // hyper does not send the trailers, because the client has not asked for them (RFC 9110,
+    // section 6.5.1). The layer's body passes them on.
+    assert_eq!(received.await.text(), "text");
 }
 
 #[tokio::test]
@@ -449,12 +448,8 @@ async fn trailers_are_passed_on() {
 }
 
 #[tokio::test]
-async fn what_ends_in_an_error_is_cut_short_as_it_would_have_been() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let telling = Arc::clone(&told);
-    let layer = adopting().observe(move |caught: &Caught, given: Given| {
-        telling.lock().unwrap().push((caught.to_string(), given));
-    });
+async fn a_body_that_ends_in_an_error_is_aborted_as_without_the_layer() {
+    let (layer, mut reports) = observed(adopting());
     let service = layer.layer(service_fn(async |_: Request<()>| {
         Ok::<_, BoxError>(stepwise([data("half "), Step::Wait, Step::Fail]))
     }));
@@ -467,50 +462,50 @@ async fn what_ends_in_an_error_is_cut_short_as_it_would_have_been() {
     assert_eq!(first, "half ");
     assert!(body.frame().await.unwrap().is_err());
     assert!(body.frame().await.is_none());
-    let text = "connection to the database lost".to_owned();
-    assert_eq!(*told.lock().unwrap(), [(text, Given::CutShort)]);
+    let reports = reports.take();
+    let [report] = &reports[..] else {
+        panic!("{reports:?}")
+    };
+    assert_eq!(report.failure, "connection to the database lost");
+    assert_eq!(report.outcome, Outcome::Aborted);
 }
 
 #[tokio::test]
-async fn a_body_that_raises_while_it_is_read_is_answered() {
-    let answer = answer(|| stepwise([data("half "), Step::Wait, Step::Raise]));
-    answer.await.assert_detail(410, "sold out");
+async fn a_body_that_raises_while_the_layer_reads_it_is_an_exception() {
+    let received = response_of(|| stepwise([data("half "), Step::Wait, Step::Raise]));
+    received.await.assert_detail(410, "sold out");
 }
 
 #[tokio::test]
-async fn a_body_that_panics_while_it_is_read_is_answered() {
-    let answer = answer(|| stepwise([data("half "), Step::Wait, Step::Panic])).await;
-    answer.assert_default_500();
+async fn a_body_that_panics_while_the_layer_reads_it_is_a_500() {
+    let received = response_of(|| stepwise([data("half "), Step::Wait, Step::Panic])).await;
+    received.assert_default_500();
 }
 
 #[tokio::test]
-async fn handlers_and_observers_hear_of_a_body_that_raises_while_it_is_read() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let telling = Arc::clone(&told);
-    let layer = adopting()
-        .on(|exception: Caught<HttpException>| {
-            assert_eq!(
-                (exception.how(), exception.place()),
-                (How::Raised, Place::Body)
-            );
-            StatusCode::IM_A_TEAPOT
-        })
-        .observe(move |caught: &Caught, given: Given| {
-            telling.lock().unwrap().push((caught.to_string(), given));
-        });
+async fn a_body_that_raises_while_the_layer_reads_it_is_handled_and_reported() {
+    let layer = adopting().on(|exception: Caught<HttpException>| {
+        assert_eq!(
+            (exception.mechanism(), exception.phase()),
+            (Mechanism::Raised, Phase::Body)
+        );
+        StatusCode::IM_A_TEAPOT
+    });
+    let (layer, mut reports) = observed(layer);
     let server = serve(layer, || stepwise([Step::Wait, Step::Raise])).await;
     assert_eq!(server.get("/").await.status, StatusCode::IM_A_TEAPOT);
-    let status = Given::Status(StatusCode::IM_A_TEAPOT);
-    assert_eq!(
-        *told.lock().unwrap(),
-        [("410: sold out".to_owned(), status)]
-    );
+    let reports = reports.take();
+    let [report] = &reports[..] else {
+        panic!("{reports:?}")
+    };
+    assert_eq!(report.failure, "410: sold out");
+    assert_eq!(report.outcome, Outcome::Status(StatusCode::IM_A_TEAPOT));
 }
 
 #[tokio::test]
-async fn an_exception_that_is_attached_is_not_adopted() {
+async fn an_attached_exception_is_not_adopted() {
     let layer = adopting().on(|exception: Caught<HttpException>| {
-        HttpException::new(exception.status()).with_detail(format!("{:?}", exception.how()))
+        HttpException::new(exception.status()).with_detail(format!("{:?}", exception.mechanism()))
     });
     let server = serve(layer, || {
         Response::<Full<Bytes>>::from(HttpException::gone("sold out"))
@@ -519,7 +514,7 @@ async fn an_exception_that_is_attached_is_not_adopted() {
 }
 
 #[tokio::test]
-async fn head_is_answered_with_the_length_that_get_has() {
+async fn head_has_the_length_of_get() {
     let server = axum_app().await;
     for path in ["/nowhere", "/items/plumbus"] {
         let head = server.head(path).await;
@@ -531,9 +526,9 @@ async fn head_is_answered_with_the_length_that_get_has() {
     }
 }
 
-/// Where the service itself has taken the text away, how long a `GET`'s answer would be is not to be known.
+/// If the service itself has omitted the text, the length of the response to a `GET` is unknown.
 #[tokio::test]
-async fn head_is_answered_without_a_length_that_is_not_known() {
+async fn head_has_no_length_if_it_is_unknown() {
     let respond = || {
         let mut response = plain(Full::<Bytes>::default());
         let length = HeaderValue::from_static("1234");
@@ -547,8 +542,8 @@ async fn head_is_answered_without_a_length_that_is_not_known() {
 }
 
 #[tokio::test]
-async fn headers_of_the_response_are_kept_bar_those_of_its_body() {
-    let answer = answer(|| {
+async fn headers_of_the_response_stay_except_those_of_its_body() {
+    let received = response_of(|| {
         let mut response = plain(Full::<Bytes>::from("plain"));
         let headers = response.headers_mut();
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("5"));
@@ -558,14 +553,14 @@ async fn headers_of_the_response_are_kept_bar_those_of_its_body() {
         response
     })
     .await;
-    answer.assert_detail(409, "plain");
-    assert_eq!(answer.header("server"), Some("plumbus/1"));
-    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+    received.assert_detail(409, "plain");
+    assert_eq!(received.header("server"), Some("plumbus/1"));
+    let cookies: Vec<_> = received.headers.get_all("set-cookie").iter().collect();
     assert_eq!(cookies, ["a=1", "b=2"]);
 }
 
 #[tokio::test]
-async fn an_exception_has_the_headers_that_the_response_had() {
+async fn an_adopted_exception_has_the_headers_of_the_response() {
     let layer = adopting().on(|exception: Caught<HttpException>| {
         let names: Vec<_> = exception
             .headers()
@@ -584,13 +579,13 @@ async fn an_exception_has_the_headers_that_the_response_had() {
 }
 
 #[tokio::test]
-async fn handlers_apply_to_what_is_adopted() {
+async fn handlers_apply_to_adopted_exceptions() {
     let app = Router::new()
         .route("/items/{id}", get(|Path(_): Path<u32>| async {}))
         .layer(
             adopting()
                 .on_status(StatusCode::NOT_FOUND, |exception: Caught<HttpException>| {
-                    assert_eq!(exception.how(), How::Adopted);
+                    assert_eq!(exception.mechanism(), Mechanism::Adopted);
                     HttpException::not_found(format!("no {}", exception.request().uri()))
                 })
                 .on(async |_: Caught<HttpException>| StatusCode::IM_A_TEAPOT),
@@ -600,24 +595,24 @@ async fn handlers_apply_to_what_is_adopted() {
         .get("/nowhere")
         .await
         .assert_detail(404, "no /nowhere");
-    let answer = server.get("/items/plumbus").await;
-    answer.assert_detail(418, "I'm a teapot");
+    let received = server.get("/items/plumbus").await;
+    received.assert_detail(418, "I'm a teapot");
 }
 
 #[tokio::test]
-async fn a_renderer_renders_what_is_adopted() {
-    let layer = adopting().render(|exception: &HttpException, _: &RequestHead| {
+async fn a_renderer_renders_adopted_exceptions() {
+    let layer = adopting().with_renderer(|exception: &HttpException, _: &RequestHead| {
         Rendered::new(HeaderValue::from_static("text/x"), exception.to_string())
     });
     let server = serve(layer, || plain(Full::<Bytes>::from("plain"))).await;
-    let answer = server.get("/").await;
-    assert_eq!(answer.header("content-type"), Some("text/x"));
-    assert_eq!(answer.text(), "409: plain");
-    assert_eq!(answer.header("content-length"), Some("10"));
+    let received = server.get("/").await;
+    assert_eq!(received.header("content-type"), Some("text/x"));
+    assert_eq!(received.text(), "409: plain");
+    assert_eq!(received.header("content-length"), Some("10"));
 }
 
 #[tokio::test]
-async fn an_outer_layer_handles_what_an_inner_one_has_adopted() {
+async fn an_outer_layer_handles_what_an_inner_layer_adopted() {
     let service = service_fn(async |_: Request<Incoming>| {
         Ok::<_, BoxError>(plain(Full::<Bytes>::from("plain")))
     });
@@ -628,7 +623,7 @@ async fn an_outer_layer_handles_what_an_inner_one_has_adopted() {
 }
 
 #[tokio::test]
-async fn nothing_is_adopted_unless_asked_for() {
+async fn nothing_is_adopted_by_default() {
     let layer = ExceptionLayer::new().capture_headers();
     let server = serve(layer, || plain(Full::<Bytes>::from("plain"))).await;
     assert_eq!(server.get("/").await.text(), "plain");

@@ -1,7 +1,7 @@
-//! How often the layer allocates, counted: never where nothing is raised.
+//! Allocations of the layer, counted: none if nothing is raised.
 //!
-//! What is counted is one exchange as a server has it: ready, call, poll, then every frame of the body. It runs
-//! on the test's own thread, the only one whose allocations are counted.
+//! A test counts one exchange as a server drives it: ready, call, poll, then every frame of the
+//! body. The exchange runs on the test's own thread, and only that thread's allocations count.
 
 use std::{
     fmt,
@@ -18,19 +18,19 @@ use http_body::{Body, Frame};
 use http_body_util::{Full, StreamBody};
 use tower::{BoxError, Layer as _, Service, service_fn, util::MapRequestLayer};
 use tower_exception::{
-    CloseCode, Custom, ExceptionLayer, HttpException, WebSocketException, render::Json,
+    CloseCode, ExceptionLayer, HttpException, WebSocketException, config::Configured, render::Json,
 };
 
 type TestResponse = Response<Full<Bytes>>;
 type TestResult = Result<TestResponse, BoxError>;
 
-/// What one exchange allocates, and gives back.
+/// Returns the number of allocations of one exchange, all of which it must free.
 fn allocations<S, B>(mut service: S, status: u16) -> u64
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>, Error: Into<BoxError>>,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    // What is made once and kept is made in the first exchange.
+    // The first exchange initializes what is initialized once.
     exchange(&mut service, status);
     let AllocationInfo {
         count_total,
@@ -41,7 +41,7 @@ where
     assert_eq!(
         (count_current, bytes_current),
         (0, 0),
-        "something was not given back"
+        "something was not freed"
     );
     count_total
 }
@@ -70,16 +70,16 @@ where
     }
 }
 
-/// A layer that was told something.
-fn told() -> ExceptionLayer<Custom> {
-    ExceptionLayer::new().render(Json)
+/// Returns a configured layer that renders as the default one.
+fn configured() -> ExceptionLayer<Configured> {
+    ExceptionLayer::new().with_renderer(Json)
 }
 
 async fn hello(_: Request<Full<Bytes>>) -> TestResult {
     Ok(Response::new(Full::from("hello")))
 }
 
-/// With allocations of its own, a body of several frames, and trailers.
+/// Allocates itself, and responds with several frames and trailers.
 async fn laborious(
     _: Request<Full<Bytes>>,
 ) -> Result<Response<impl Body<Data = Bytes, Error = BoxError>>, BoxError> {
@@ -95,15 +95,18 @@ async fn laborious(
 }
 
 #[test]
-fn none_is_added_where_nothing_is_raised() {
+fn no_allocation_is_added_if_nothing_is_raised() {
     let bare = allocations(service_fn(hello), 200);
     assert_eq!(bare, 0);
     assert_eq!(
         allocations(ExceptionLayer::new().layer(service_fn(hello)), 200),
         bare
     );
-    assert_eq!(allocations(told().layer(service_fn(hello)), 200), bare);
-    let both = ExceptionLayer::new().layer(told().layer(service_fn(hello)));
+    assert_eq!(
+        allocations(configured().layer(service_fn(hello)), 200),
+        bare
+    );
+    let both = ExceptionLayer::new().layer(configured().layer(service_fn(hello)));
     assert_eq!(allocations(both, 200), bare);
 
     let bare = allocations(service_fn(laborious), 200);
@@ -112,12 +115,15 @@ fn none_is_added_where_nothing_is_raised() {
         allocations(ExceptionLayer::new().layer(service_fn(laborious)), 200),
         bare
     );
-    assert_eq!(allocations(told().layer(service_fn(laborious)), 200), bare);
+    assert_eq!(
+        allocations(configured().layer(service_fn(laborious)), 200),
+        bare
+    );
 }
 
-/// Over gRPC-Web the body is boxed, to know how far its messages have been sent.
+/// This holds for plain gRPC. Over gRPC-Web the layer boxes the body, to track its messages.
 #[test]
-fn none_is_added_over_grpc_either() {
+fn no_allocation_is_added_over_grpc() {
     async fn message(_: Request<Full<Bytes>>) -> TestResult {
         let response = Response::builder().header(CONTENT_TYPE, "application/grpc");
         Ok(response.body(Full::from(&b"\0\0\0\0\x02hi"[..]))?)
@@ -131,7 +137,7 @@ fn none_is_added_over_grpc_either() {
     let bare = allocations(as_grpc.layer(service_fn(message)), 200);
     let plain = ExceptionLayer::new().layer(service_fn(message));
     assert_eq!(allocations(as_grpc.layer(plain), 200), bare);
-    let custom = told().layer(service_fn(message));
+    let custom = configured().layer(service_fn(message));
     assert_eq!(allocations(as_grpc.layer(custom), 200), bare);
 }
 
@@ -163,21 +169,27 @@ fn with_headers() -> HttpException {
         )
 }
 
-/// From the making of the exception to the last frame of its answer, the exact numbers: a change in them is to be
-/// seen. At most 5 are allowed for a returned exception.
+/// Counts exactly, from the construction of the exception to the last frame of the response, so
+/// that every change is noticed. The limit for a returned exception is 5.
 #[test]
-fn few_where_something_is_answered() {
+fn a_failure_takes_few_allocations() {
     type End = fn() -> TestResult;
     struct Row {
         name: &'static str,
         status: u16,
         end: End,
         default: u64,
-        told: u64,
+        configured: u64,
     }
     macro_rules! rows {
-        ($($name:literal, $status:literal: $end:expr, $default:literal, $told:literal;)*) => {
-            [$(Row { name: $name, status: $status, end: || $end, default: $default, told: $told }),*]
+        ($($name:literal, $status:literal: $end:expr, $default:literal, $configured:literal;)*) => {
+            [$(Row {
+                name: $name,
+                status: $status,
+                end: || $end,
+                default: $default,
+                configured: $configured,
+            }),*]
         };
     }
     let rows = rows! {
@@ -196,9 +208,9 @@ fn few_where_something_is_answered() {
     for row in rows {
         let service = || service_fn(async |_: Request<Full<Bytes>>| (row.end)());
         let default = allocations(ExceptionLayer::new().layer(service()), row.status) - bare;
-        let told = allocations(told().layer(service()), row.status) - bare;
-        if (default, told) != (row.default, row.told) {
-            differences.push(format!("{}: {default}, told {told}", row.name));
+        let configured = allocations(self::configured().layer(service()), row.status) - bare;
+        if (default, configured) != (row.default, row.configured) {
+            differences.push(format!("{}: {default}, configured {configured}", row.name));
         }
     }
     assert!(differences.is_empty(), "{differences:#?}");

@@ -1,4 +1,4 @@
-//! A layer with handlers allocates nothing where nothing is raised.
+//! Allocations of a layer with handlers, counted: none if nothing is raised.
 
 use std::{
     pin::pin,
@@ -10,13 +10,13 @@ use http::{Request, Response, StatusCode, Uri};
 use http_body::Body;
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
-use tower_exception::{Answer, Caught, Custom, ExceptionLayer, HttpException, Panic};
+use tower_exception::{Caught, ExceptionLayer, HttpException, Outcome, Panic, config::Configured};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type HttpRequest = Request<Full<Bytes>>;
 
-/// Five handlers, and an observer.
-fn five_handlers() -> ExceptionLayer<Custom> {
+/// Returns a layer with five handlers and an observer.
+fn five_handlers() -> ExceptionLayer<Configured> {
     ExceptionLayer::new()
         .on(|_: Caught<std::io::Error>| StatusCode::BAD_GATEWAY)
         .on(async |_: Caught<std::fmt::Error>| StatusCode::CONFLICT)
@@ -25,22 +25,24 @@ fn five_handlers() -> ExceptionLayer<Custom> {
         })
         .on_panic(|_: Caught<Panic>| StatusCode::INTERNAL_SERVER_ERROR)
         .on_any(|_: Caught| StatusCode::INTERNAL_SERVER_ERROR)
-        .observe(|_: &Caught, _: Answer| {})
+        .observe(|_: &Caught, _: Outcome| {})
 }
 
-/// A request whose URI costs no allocation to clone.
+/// Returns a request whose URI can be cloned without an allocation.
 ///
-/// A layer with handlers clones it, and a `Uri` is made of `Bytes`. Those of a literal, or of a buffer that is
-/// shared already, are cloned by counting up. Those of hyper's HTTP/1 are such: a head is a slice of the connection's
-/// buffer. But `Uri::try_from(String)` makes `Bytes` of a `Vec`, whose first clone allocates what it is shared by:
-/// that would be counted here though no server pays for it.
+/// A layer with handlers clones the URI, and a `Uri` consists of `Bytes`. Cloning the `Bytes` of a
+/// literal, or of a buffer that is shared already, only increments a counter. hyper's HTTP/1 has
+/// such URIs: a head is a slice of the connection's buffer. `Uri::try_from(String)` makes `Bytes`
+/// of a `Vec` instead, and the first clone of these allocates the shared counter. The test would
+/// count that allocation, though no server pays for it.
 fn request() -> HttpRequest {
     let mut request = Request::new(Full::default());
     *request.uri_mut() = Uri::from_static("/items/1?page=2");
     request
 }
 
-/// How many allocations an exchange takes: ready, call, poll, and every frame of the body.
+/// Returns the number of allocations of an exchange: ready, call, poll, and every frame of the
+/// body.
 fn allocations<S, B>(service: &mut S, request: HttpRequest, expected: u16) -> u64
 where
     S: Service<HttpRequest, Response = Response<B>, Error: Into<BoxError>>,
@@ -70,10 +72,10 @@ async fn hello(_: HttpRequest) -> Result<Response<Full<Bytes>>, BoxError> {
 }
 
 #[test]
-fn five_handlers_add_none() {
+fn five_handlers_add_no_allocation() {
     let mut bare = service_fn(hello);
     let mut layered = five_handlers().layer(service_fn(hello));
-    // What is set up once, such as a thread's own state, is not a request's.
+    // The first exchange initializes what is initialized once, such as thread-local state.
     allocations(&mut layered, request(), 200);
     assert_eq!(allocations(&mut bare, request(), 200), 0);
     assert_eq!(allocations(&mut layered, request(), 200), 0);
@@ -81,9 +83,9 @@ fn five_handlers_add_none() {
 
 #[cfg(feature = "websocket")]
 #[test]
-fn upgrades_add_none_to_what_is_no_upgrade() {
+fn websockets_add_no_allocation_to_a_request_for_none() {
     let mut layered = ExceptionLayer::new()
-        .with_upgrades()
+        .with_websockets(tower_exception::WebSockets::new())
         .layer(service_fn(hello));
     allocations(&mut layered, request(), 200);
     assert_eq!(allocations(&mut layered, request(), 200), 0);
@@ -95,7 +97,7 @@ fn upgrades_add_none_to_what_is_no_upgrade() {
 }
 
 #[test]
-fn adopting_adds_none_where_there_is_nothing_to_adopt() {
+fn adopting_adds_no_allocation_if_nothing_is_adopted() {
     let mut layered = five_handlers()
         .adopt_error_responses()
         .layer(service_fn(hello));
@@ -104,7 +106,7 @@ fn adopting_adds_none_where_there_is_nothing_to_adopt() {
 }
 
 #[test]
-fn what_is_counted_is_counted() {
+fn an_allocation_of_the_service_is_counted() {
     let mut service = service_fn(async |_: HttpRequest| {
         let text = std::hint::black_box(vec![b'x'; 5]);
         Ok::<_, BoxError>(Response::new(Full::<Bytes>::from(text)))

@@ -1,6 +1,6 @@
 //! Exceptions in an axum application, with and without the layer.
 
-mod common;
+mod support;
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tower::{BoxError, Layer as _, ServiceBuilder, service_fn};
 use tower_exception::{ExceptionLayer, HttpException, RequestHead, render::Rendered};
 use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
 
-use common::{Differences, PLAIN_500, PLAIN_504, PROTOCOLS, Protocol, Server};
+use support::{Differences, PLAIN_500, PLAIN_504, PROTOCOLS, Protocol, Server};
 
 async fn item(Path(id): Path<u32>) -> Result<Json<Value>, HttpException> {
     match id {
@@ -28,7 +28,7 @@ async fn item(Path(id): Path<u32>) -> Result<Json<Value>, HttpException> {
     }
 }
 
-/// An extractor that lets nobody through.
+/// An extractor that rejects every request.
 struct User;
 
 impl<S: Sync> FromRequestParts<S> for User {
@@ -93,7 +93,7 @@ fn routes() -> Router {
         .layer(middleware::from_fn(guard))
 }
 
-/// What needs no layer.
+/// Rows that need no layer.
 const RETURNED: [(&str, &str); 8] = [
     (
         "/items/1",
@@ -123,7 +123,7 @@ const RETURNED: [(&str, &str); 8] = [
     ("/status/205", "205 | content-length: 0"),
 ];
 
-/// What needs a layer.
+/// Rows that need a layer.
 const UNWOUND: [(&str, &str); 4] = [
     (
         "/deep",
@@ -137,7 +137,7 @@ const UNWOUND: [(&str, &str); 4] = [
     ),
 ];
 
-/// `GET` gives each answer and `HEAD` its head, all over one connection.
+/// Checks that `GET` receives each response and `HEAD` its head, all over one connection.
 async fn check(router: Router, rows: impl IntoIterator<Item = (&str, &str)> + Clone) {
     let mut differences = Differences::default();
     let server = Server::start_axum(router).await;
@@ -160,23 +160,23 @@ fn everything() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
 }
 
 #[tokio::test]
-async fn without_a_layer() {
+async fn returned_exceptions_need_no_layer() {
     check(routes(), RETURNED).await;
 }
 
 #[tokio::test]
-async fn with_the_layer_on_the_router() {
+async fn a_layer_on_the_router_catches_everything() {
     check(routes().layer(ExceptionLayer::new()), everything()).await;
 }
 
 #[tokio::test]
-async fn with_the_layer_on_the_routes() {
+async fn a_layer_on_the_routes_catches_everything() {
     check(routes().route_layer(ExceptionLayer::new()), everything()).await;
 }
 
-/// Nor a length, though axum gives one to every body whose length it knows.
+/// There is no length either, though axum adds one to every body of known length.
 #[tokio::test]
-async fn statuses_without_a_body() {
+async fn statuses_without_content_have_no_body() {
     async fn raise(Path(code): Path<u16>) -> HttpException {
         HttpException::new(StatusCode::from_u16(code).unwrap()).raise()
     }
@@ -194,7 +194,7 @@ async fn statuses_without_a_body() {
 }
 
 #[tokio::test]
-async fn in_a_stack_of_layers() {
+async fn the_layer_works_in_a_stack_of_layers() {
     let stack = ServiceBuilder::new()
         .layer(TraceLayer::new_for_http())
         .layer(ExceptionLayer::new())
@@ -208,10 +208,10 @@ async fn in_a_stack_of_layers() {
     check(routes().layer(stack), everything()).await;
 }
 
-/// The errors of tower's own layers are the `ExceptionLayer`'s to answer, so that no `HandleErrorLayer` is
+/// The `ExceptionLayer` handles the errors of tower's own layers, so no `HandleErrorLayer` is
 /// needed.
 #[tokio::test]
-async fn an_error_of_a_layer_below() {
+async fn an_error_of_a_layer_below_is_handled() {
     let stack = ServiceBuilder::new()
         .layer(ExceptionLayer::new())
         .timeout(Duration::from_millis(1));
@@ -226,7 +226,7 @@ async fn an_error_of_a_layer_below() {
 }
 
 #[tokio::test]
-async fn on_a_single_handler_and_on_a_single_route() {
+async fn the_layer_works_on_a_handler_and_on_a_method_router() {
     let router = Router::new()
         .route("/deep", get(deep.layer(ExceptionLayer::new())))
         .route("/panics", get(panics).layer(ExceptionLayer::new()));
@@ -234,7 +234,7 @@ async fn on_a_single_handler_and_on_a_single_route() {
 }
 
 #[tokio::test]
-async fn around_a_service_of_another_kind() {
+async fn the_layer_works_around_a_plain_service() {
     let service = service_fn(async |_: Request| -> Result<Response, BoxError> {
         Err(HttpException::payment_required("insert coin").into())
     });
@@ -245,7 +245,7 @@ async fn around_a_service_of_another_kind() {
 }
 
 #[tokio::test]
-async fn nested_routers() {
+async fn the_outermost_layer_of_nested_routers_renders() {
     fn text(exception: &HttpException, request: &RequestHead) -> Rendered {
         let body = format!("{}: {exception}", request.uri().path());
         Rendered::new(HeaderValue::from_static("text/plain"), body)
@@ -253,7 +253,10 @@ async fn nested_routers() {
     let router = Router::new()
         .nest("/plain", routes())
         .nest("/layered", routes().layer(ExceptionLayer::new()))
-        .nest("/text", routes().layer(ExceptionLayer::new().render(text)))
+        .nest(
+            "/text",
+            routes().layer(ExceptionLayer::new().with_renderer(text)),
+        )
         .layer(ExceptionLayer::new());
     let json =
         r#"409 | content-length: 25 | content-type: application/json | {"detail":"out of stock"}"#;
@@ -261,7 +264,7 @@ async fn nested_routers() {
         ("/plain/deep", json),
         ("/layered/deep", json),
         ("/layered/panics", PLAIN_500),
-        // axum strips the prefix before the nested router's layers see it.
+        // axum strips the prefix before the nested router's layers receive the request.
         (
             "/text/deep",
             "409 | content-length: 24 | content-type: text/plain | /deep: 409: out of stock",
@@ -274,7 +277,7 @@ async fn nested_routers() {
     ];
     check(router.clone(), rows).await;
 
-    let router = router.layer(ExceptionLayer::new().render(text));
+    let router = router.layer(ExceptionLayer::new().with_renderer(text));
     let rows = [
         (
             "/plain/deep",
@@ -292,9 +295,9 @@ async fn nested_routers() {
     check(router, rows).await;
 }
 
-/// What an exception leaves behind: nothing.
+/// An exception leaves no state in a connection.
 #[tokio::test]
-async fn many_requests_at_once() {
+async fn concurrent_requests_get_their_own_responses() {
     let server = Server::start_axum(routes().layer(ExceptionLayer::new())).await;
     let clients = (0..8).map(async |client: usize| {
         let mut connection = server.connect(PROTOCOLS[client % 2]).await;
@@ -302,12 +305,12 @@ async fn many_requests_at_once() {
             assert_eq!(connection.get(path).await, expected, "{path}");
         }
     });
-    common::within(futures_util::future::join_all(clients)).await;
+    support::within(futures_util::future::join_all(clients)).await;
 }
 
-/// What answers errors without an exception keeps doing so.
+/// Error responses without an exception pass through.
 #[tokio::test]
-async fn an_error_response_of_another_kind_is_left_alone() {
+async fn an_error_response_without_an_exception_passes_unchanged() {
     let router = routes()
         .route(
             "/own",

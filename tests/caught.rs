@@ -1,7 +1,7 @@
-//! Whatever is thrown, wherever it is thrown: the client is answered, told nothing that it must not know,
-//! and the server goes on.
+//! Every kind of failure in every part of a service: the client receives a response without
+//! secrets, and the server goes on.
 
-mod common;
+mod support;
 
 use std::{
     error::Error,
@@ -24,14 +24,14 @@ use tokio::sync::Notify;
 use tower::{BoxError, Layer as _, Service, ServiceExt, buffer::Buffer, service_fn};
 use tower_exception::{CloseCode, Exception, ExceptionLayer, HttpException, WebSocketException};
 
-use common::{
+use support::{
     Client, Differences, PLAIN_500, PROTOCOLS, Protocol, SECRET_TEXT, SecretError, Server, body,
     panic_hook_runs, request, within,
 };
 
-/// What is thrown.
+/// One kind of failure.
 #[derive(Clone, Copy, Debug)]
-enum Thing {
+enum Failure {
     ReturnedException,
     ReturnedWebSocketException,
     ReturnedExceptionOfEitherKind,
@@ -56,9 +56,9 @@ enum Thing {
     PanickedWithWhatPanicsInDrop,
 }
 
-use Thing::*;
+use Failure::*;
 
-const RETURNED: [Thing; 13] = [
+const RETURNED: [Failure; 13] = [
     ReturnedException,
     ReturnedWebSocketException,
     ReturnedExceptionOfEitherKind,
@@ -74,7 +74,7 @@ const RETURNED: [Thing; 13] = [
     HiddenUnderAnyhowContext,
 ];
 
-const UNWOUND: [Thing; 9] = [
+const UNWOUND: [Failure; 9] = [
     Raised,
     RaisedWebSocketException,
     RaisedExceptionWhoseDropPanics,
@@ -86,13 +86,13 @@ const UNWOUND: [Thing; 9] = [
     PanickedWithWhatPanicsInDrop,
 ];
 
-fn all_things() -> impl Iterator<Item = Thing> {
+fn all_failures() -> impl Iterator<Item = Failure> {
     RETURNED.into_iter().chain(UNWOUND)
 }
 
-impl Thing {
-    /// Returns it for an error, or unwinds with it.
-    fn throw(self) -> BoxError {
+impl Failure {
+    /// Returns the failure as an error, or unwinds with it.
+    fn fail(self) -> BoxError {
         match self {
             ReturnedException => not_found().into(),
             ReturnedWebSocketException => no_swearing().into(),
@@ -129,8 +129,8 @@ impl Thing {
         )
     }
 
-    /// What the client is answered.
-    fn answer(self) -> &'static str {
+    /// Returns the expected response.
+    fn response(self) -> &'static str {
         match self {
             ReturnedException
             | ReturnedExceptionOfEitherKind
@@ -176,7 +176,7 @@ fn no_swearing() -> WebSocketException {
         .with_source(SecretError)
 }
 
-/// An error around another one.
+/// An error with a source.
 #[derive(Debug)]
 struct Outer(BoxError);
 
@@ -192,7 +192,7 @@ impl Error for Outer {
     }
 }
 
-/// An error that stands for the one that it holds, as thiserror's `#[error(transparent)]` makes it.
+/// An error that stands for the contained one, as thiserror's `#[error(transparent)]` generates it.
 #[derive(Debug)]
 struct Transparent(HttpException);
 
@@ -230,7 +230,7 @@ impl Error for Bomb {
     }
 }
 
-/// An error whose `Display` panics, which nothing but a log has a use for.
+/// An error whose `Display` panics. Only a log displays it.
 #[derive(Debug)]
 struct Unspeakable;
 
@@ -242,26 +242,26 @@ impl fmt::Display for Unspeakable {
 
 impl Error for Unspeakable {}
 
-/// Where it is thrown.
+/// The part of the stack that fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Place {
+enum Part {
     PollReady,
     Call,
     Future,
     /// In the body, before its first frame.
     BodyStart,
-    /// In the body, when the client has its first frame.
+    /// In the body, after the client has received its first frame.
     BodyMiddle,
     /// In the layer's own renderer, while it renders another exception.
     Renderer,
 }
 
-/// A service that throws one thing at one place, while it is armed. At `/slow` it sends a body that ends
-/// when the gate is opened.
+/// A service that fails in one way in one part, while it is armed. At `/slow` it sends a body that
+/// ends when the gate is opened.
 #[derive(Clone)]
-struct Thrower {
-    place: Place,
-    thing: Thing,
+struct FailingService {
+    part: Part,
+    failure: Failure,
     armed: Arc<AtomicBool>,
     gate: Arc<Notify>,
     slow_gate: Arc<Notify>,
@@ -269,11 +269,11 @@ struct Thrower {
 
 type TestResponse = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
-impl Thrower {
-    fn new(place: Place, thing: Thing) -> Self {
+impl FailingService {
+    fn new(part: Part, failure: Failure) -> Self {
         Self {
-            place,
-            thing,
+            part,
+            failure,
             armed: Arc::default(),
             gate: Arc::default(),
             slow_gate: Arc::default(),
@@ -288,14 +288,14 @@ impl Thrower {
         self.armed.store(false, SeqCst);
     }
 
-    /// On a socket, under a layer.
+    /// Serves it under a layer.
     async fn serve(&self) -> Server {
-        let thing = self.thing;
-        match self.place {
-            // A renderer has no error to return, so that it unwinds with that too.
-            Place::Renderer => {
-                let layer =
-                    ExceptionLayer::new().render(move |_: &_, _: &_| panic_any(thing.throw()));
+        let failure = self.failure;
+        match self.part {
+            // A renderer cannot return an error, so it unwinds with it.
+            Part::Renderer => {
+                let layer = ExceptionLayer::new()
+                    .with_renderer(move |_: &_, _: &_| panic_any(failure.fail()));
                 Server::start(layer.layer(self.clone())).await
             }
             _ => Server::start(ExceptionLayer::new().layer(self.clone())).await,
@@ -303,20 +303,20 @@ impl Thrower {
     }
 }
 
-impl Service<Request<Incoming>> for Thrower {
+impl Service<Request<Incoming>> for FailingService {
     type Response = TestResponse;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<TestResponse, BoxError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        match self.place {
-            Place::PollReady if self.armed.load(SeqCst) => Poll::Ready(Err(self.thing.throw())),
+        match self.part {
+            Part::PollReady if self.armed.load(SeqCst) => Poll::Ready(Err(self.failure.fail())),
             _ => Poll::Ready(Ok(())),
         }
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        let Self { place, thing, .. } = *self;
+        let Self { part, failure, .. } = *self;
         let gate = Arc::clone(&self.gate);
         let at_once = |result| -> Self::Future { Box::pin(async { result }) };
         if request.uri().path() == "/slow" {
@@ -327,27 +327,27 @@ impl Service<Request<Incoming>> for Thrower {
         if !self.armed.load(SeqCst) {
             return at_once(Ok(Response::new(fine())));
         }
-        match place {
-            Place::PollReady => unreachable!("called though it is broken"),
-            Place::Call => at_once(Err(thing.throw())),
-            Place::Future => Box::pin(async move {
+        match part {
+            Part::PollReady => unreachable!("a broken service was called"),
+            Part::Call => at_once(Err(failure.fail())),
+            Part::Future => Box::pin(async move {
                 tokio::task::yield_now().await;
-                Err(thing.throw())
+                Err(failure.fail())
             }),
-            Place::BodyStart => {
-                let body = body(stream::once(async move { Err(thing.throw()) }));
+            Part::BodyStart => {
+                let body = body(stream::once(async move { Err(failure.fail()) }));
                 at_once(Ok(Response::new(body)))
             }
-            Place::BodyMiddle => {
-                let body = in_two_halves("half a ", gate, move || Err(thing.throw()));
+            Part::BodyMiddle => {
+                let body = in_two_halves("half a ", gate, move || Err(failure.fail()));
                 at_once(Ok(Response::new(body)))
             }
-            Place::Renderer => at_once(Err(HttpException::gone("gone").into())),
+            Part::Renderer => at_once(Err(HttpException::gone("gone").into())),
         }
     }
 }
 
-/// A body of two frames, the second of which is made when the gate is opened.
+/// Returns a body of two frames. The second one is made when the gate is opened.
 fn in_two_halves(
     first: &'static str,
     gate: Arc<Notify>,
@@ -365,76 +365,76 @@ fn fine() -> UnsyncBoxBody<Bytes, BoxError> {
     UnsyncBoxBody::new(Full::from("fine").map_err(BoxError::from))
 }
 
-/// What a client is answered by a service that is not armed.
+/// Response of a service that is not armed.
 const FINE: &str = "200 | content-length: 4 | fine";
 
-/// One thing after the other, thrown at `place`, over each protocol: the client is answered, and the same
-/// connection answers the next request.
-async fn is_answered(place: Place, things: impl Iterator<Item = Thing>) {
-    let _log = common::log_to_nowhere();
+/// Checks each failure in `part`, over each protocol: the client receives the expected response,
+/// and the same connection serves the next request.
+async fn assert_handled(part: Part, failures: impl Iterator<Item = Failure>) {
+    let _log = support::log_to_sink();
     let mut differences = Differences::default();
-    for thing in things {
+    for failure in failures {
         for protocol in PROTOCOLS {
-            let case = format!("{thing:?} in {place:?} over {protocol:?}");
-            let thrower = Thrower::new(place, thing);
-            let server = thrower.serve().await;
+            let case = format!("{failure:?} in {part:?} over {protocol:?}");
+            let service = FailingService::new(part, failure);
+            let server = service.serve().await;
             let mut client = server.connect(protocol).await;
-            let expected = match place {
-                Place::Renderer => PLAIN_500,
-                _ => thing.answer(),
+            let expected = match part {
+                Part::Renderer => PLAIN_500,
+                _ => failure.response(),
             };
 
-            thrower.arm();
+            service.arm();
             differences.note(&case, &client.get("/").await, expected);
-            thrower.disarm();
+            service.disarm();
             differences.note(&format!("after {case}"), &client.get("/").await, FINE);
             let panics = server.panics().to_string();
-            differences.note(&format!("panics that got out, {case}"), &panics, "0");
+            differences.note(&format!("panics that escaped, {case}"), &panics, "0");
         }
     }
     differences.assert_none();
 }
 
 #[tokio::test]
-async fn in_poll_ready() {
-    is_answered(Place::PollReady, all_things()).await;
+async fn failures_in_poll_ready_are_handled() {
+    assert_handled(Part::PollReady, all_failures()).await;
 }
 
 #[tokio::test]
-async fn in_call() {
-    is_answered(Place::Call, all_things()).await;
+async fn failures_in_call_are_handled() {
+    assert_handled(Part::Call, all_failures()).await;
 }
 
 #[tokio::test]
-async fn in_the_future() {
-    is_answered(Place::Future, all_things()).await;
+async fn failures_in_the_future_are_handled() {
+    assert_handled(Part::Future, all_failures()).await;
 }
 
 #[tokio::test]
-async fn in_the_renderer() {
-    is_answered(Place::Renderer, all_things()).await;
+async fn failures_in_the_renderer_are_a_500() {
+    assert_handled(Part::Renderer, all_failures()).await;
 }
 
-/// One thing after the other, thrown by a body: over HTTP/1.1 the client notices that the message is not
-/// whole, over HTTP/2 that the stream was reset, while the other streams of the connection go on.
-async fn cuts_the_body_short(place: Place) {
-    let _log = common::log_to_nowhere();
-    for thing in all_things() {
+/// Checks each failure in a body. Over HTTP/1.1 the client notices an incomplete message. Over
+/// HTTP/2 it notices a reset stream, and the other streams of the connection go on.
+async fn assert_body_aborted(part: Part) {
+    let _log = support::log_to_sink();
+    for failure in all_failures() {
         for protocol in PROTOCOLS {
-            let case = format!("{thing:?} in {place:?} over {protocol:?}");
-            let thrower = Thrower::new(place, thing);
-            let server = thrower.serve().await;
+            let case = format!("{failure:?} in {part:?} over {protocol:?}");
+            let service = FailingService::new(part, failure);
+            let server = service.serve().await;
             let mut client = server.connect(protocol).await;
 
             let slow = match protocol {
                 Protocol::Http1 => None,
                 Protocol::Http2 => Some(client.send(request(Method::GET, "/slow")).await.unwrap()),
             };
-            thrower.arm();
-            let (received, error) = receive_until_error(&mut client, &thrower.gate).await;
-            thrower.disarm();
+            service.arm();
+            let (received, error) = receive_until_error(&mut client, &service.gate).await;
+            service.disarm();
 
-            let before = if place == Place::BodyMiddle {
+            let before = if part == Part::BodyMiddle {
                 "half a "
             } else {
                 ""
@@ -447,21 +447,21 @@ async fn cuts_the_body_short(place: Place) {
                 }
                 Some(slow) => {
                     assert!(says_reset(&error), "{case}: {error:?}");
-                    thrower.slow_gate.notify_one();
+                    service.slow_gate.notify_one();
                     let slow = within(slow.into_body().collect()).await.unwrap();
-                    assert_eq!(slow.to_bytes(), "slow but sure", "beside {case}");
+                    assert_eq!(slow.to_bytes(), "slow but sure", "concurrently with {case}");
                 }
             }
             assert_eq!(client.get("/").await, FINE, "after {case}");
-            // A body's error is the server's to drop, which is none of the layer's business.
-            if !thing.panics_in_drop() {
+            // The server, not the layer, drops the error of a body.
+            if !failure.panics_in_drop() {
                 assert_eq!(server.panics(), 0, "{case}");
             }
         }
     }
 }
 
-/// What comes of a body before it fails. The gate is opened when the first frame has come.
+/// Receives a body up to its error. Opens the gate when the first frame has arrived.
 async fn receive_until_error(client: &mut Client, gate: &Notify) -> (String, hyper::Error) {
     let mut received = String::new();
     let mut body = match client.send(request(Method::GET, "/")).await {
@@ -469,10 +469,7 @@ async fn receive_until_error(client: &mut Client, gate: &Notify) -> (String, hyp
         Err(error) => return (received, error),
     };
     loop {
-        match within(body.frame())
-            .await
-            .expect("ended as if it were whole")
-        {
+        match within(body.frame()).await.expect("ended without an error") {
             Ok(frame) => received += std::str::from_utf8(frame.data_ref().unwrap()).unwrap(),
             Err(error) => return (received, error),
         }
@@ -492,19 +489,19 @@ fn says_reset(error: &hyper::Error) -> bool {
 }
 
 #[tokio::test]
-async fn in_the_body_before_its_first_frame() {
-    cuts_the_body_short(Place::BodyStart).await;
+async fn failures_in_the_body_before_its_first_frame_abort_it() {
+    assert_body_aborted(Part::BodyStart).await;
 }
 
 #[tokio::test]
-async fn in_the_body_after_a_frame() {
-    cuts_the_body_short(Place::BodyMiddle).await;
+async fn failures_in_the_body_after_a_frame_abort_it() {
+    assert_body_aborted(Part::BodyMiddle).await;
 }
 
-/// A service that fails in `poll_ready`, whatever is done with it. Clones share the counters.
+/// A service that always fails in `poll_ready`. Clones share the counters.
 #[derive(Clone)]
 struct Broken {
-    thing: Thing,
+    failure: Failure,
     polls: Arc<AtomicUsize>,
     calls: Arc<AtomicUsize>,
 }
@@ -516,7 +513,7 @@ impl<R> Service<R> for Broken {
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.polls.fetch_add(1, SeqCst);
-        Poll::Ready(Err(self.thing.throw()))
+        Poll::Ready(Err(self.failure.fail()))
     }
 
     fn call(&mut self, _: R) -> Self::Future {
@@ -525,14 +522,14 @@ impl<R> Service<R> for Broken {
     }
 }
 
-/// The same service again and again: behind a buffer, since a server would clone it for each request.
+/// A buffer reuses one service, while a server would clone it for each connection.
 #[tokio::test]
-async fn a_broken_service_is_left_alone_and_answered_for() {
+async fn a_broken_service_is_not_called_again_and_every_request_gets_its_failure() {
     let mut differences = Differences::default();
-    for thing in all_things() {
-        let case = format!("{thing:?}");
+    for failure in all_failures() {
+        let case = format!("{failure:?}");
         let broken = Broken {
-            thing,
+            failure,
             polls: Arc::default(),
             calls: Arc::default(),
         };
@@ -541,7 +538,7 @@ async fn a_broken_service_is_left_alone_and_answered_for() {
         for protocol in PROTOCOLS {
             let mut client = server.connect(protocol).await;
             for _ in 0..3 {
-                differences.note(&case, &client.get("/").await, thing.answer());
+                differences.note(&case, &client.get("/").await, failure.response());
             }
         }
         assert_eq!(broken.polls.load(SeqCst), 1, "{case}");
@@ -551,10 +548,10 @@ async fn a_broken_service_is_left_alone_and_answered_for() {
 }
 
 #[tokio::test]
-async fn a_clone_of_a_broken_service_starts_anew() {
+async fn a_clone_of_a_broken_service_is_polled_again() {
     let polls = Arc::<AtomicUsize>::default();
     let broken = Broken {
-        thing: ReturnedError,
+        failure: ReturnedError,
         polls: Arc::clone(&polls),
         calls: Arc::default(),
     };
@@ -572,7 +569,7 @@ async fn a_clone_of_a_broken_service_starts_anew() {
     assert_eq!(polls.load(SeqCst), 2);
 }
 
-/// A future that ends in one way or another, and counts how often it is dropped.
+/// A future that ends by `end`, and counts its drops.
 struct Ending {
     end: fn() -> Result<TestResponse, BoxError>,
     drop_panics: bool,
@@ -600,27 +597,27 @@ impl Drop for Ending {
 async fn the_inner_future_is_dropped_once() {
     type End = fn() -> Result<TestResponse, BoxError>;
     let ends: [(&str, End, bool, &str); 7] = [
-        ("answers", || Ok(Response::new(fine())), false, FINE),
-        ("fails", || Err(ReturnedError.throw()), false, PLAIN_500),
+        ("responds", || Ok(Response::new(fine())), false, FINE),
+        ("fails", || Err(ReturnedError.fail()), false, PLAIN_500),
         (
             "fails, Drop panics",
-            || Err(ReturnedError.throw()),
+            || Err(ReturnedError.fail()),
             true,
             PLAIN_500,
         ),
-        ("panics", || Err(PanickedWithStr.throw()), false, PLAIN_500),
+        ("panics", || Err(PanickedWithStr.fail()), false, PLAIN_500),
         (
             "panics, Drop panics",
-            || Err(PanickedWithStr.throw()),
+            || Err(PanickedWithStr.fail()),
             true,
             PLAIN_500,
         ),
-        ("raises", || Err(Raised.throw()), false, Raised.answer()),
+        ("raises", || Err(Raised.fail()), false, Raised.response()),
         (
             "raises, Drop panics",
-            || Err(Raised.throw()),
+            || Err(Raised.fail()),
             true,
-            Raised.answer(),
+            Raised.response(),
         ),
     ];
     let mut differences = Differences::default();
@@ -646,42 +643,42 @@ async fn the_inner_future_is_dropped_once() {
 
 #[tokio::test]
 async fn raising_runs_no_panic_hook() {
-    for (thing, runs) in [
+    for (failure, runs) in [
         (Raised, 0),
         (RaisedWebSocketException, 0),
         (PanickedWithException, 1),
     ] {
-        let thrower = Thrower::new(Place::Future, thing);
-        let server = thrower.serve().await;
+        let service = FailingService::new(Part::Future, failure);
+        let server = service.serve().await;
         let mut client = server.connect(Protocol::Http1).await;
-        thrower.arm();
+        service.arm();
         let before = panic_hook_runs();
-        assert_eq!(client.get("/").await, thing.answer());
-        assert_eq!(panic_hook_runs() - before, runs, "{thing:?}");
+        assert_eq!(client.get("/").await, failure.response());
+        assert_eq!(panic_hook_runs() - before, runs, "{failure:?}");
     }
 }
 
-/// What a task that was spawned unwinds with comes back as a `JoinError`.
+/// A spawned task that unwinds returns a `JoinError`.
 #[cfg(feature = "tokio")]
 #[tokio::test]
-async fn in_a_spawned_task() {
-    async fn spawn(thing: Thing) -> Result<TestResponse, BoxError> {
-        let error = tokio::spawn(async move { thing.throw() }).await?;
+async fn failures_in_a_spawned_task_are_handled() {
+    async fn spawn(failure: Failure) -> Result<TestResponse, BoxError> {
+        let error = tokio::spawn(async move { failure.fail() }).await?;
         unreachable!("returned {error}")
     }
 
-    let _log = common::log_to_nowhere();
+    let _log = support::log_to_sink();
     let mut differences = Differences::default();
-    for thing in UNWOUND {
-        let service = service_fn(move |_| spawn(thing));
+    for failure in UNWOUND {
+        let service = service_fn(move |_| spawn(failure));
         let server = Server::start(ExceptionLayer::new().layer(service)).await;
         for protocol in PROTOCOLS {
             let mut client = server.connect(protocol).await;
             for _ in 0..2 {
                 differences.note(
-                    &format!("{thing:?}"),
+                    &format!("{failure:?}"),
                     &client.get("/").await,
-                    thing.answer(),
+                    failure.response(),
                 );
             }
         }
@@ -691,7 +688,7 @@ async fn in_a_spawned_task() {
 
 #[cfg(feature = "tokio")]
 #[tokio::test]
-async fn a_spawned_task_that_was_cancelled_is_an_error() {
+async fn a_cancelled_task_is_an_error() {
     let service = service_fn(async |_: Request<Incoming>| {
         let task = tokio::spawn(std::future::pending::<()>());
         task.abort();

@@ -1,21 +1,22 @@
-//! What the compiler says of a handler of the wrong shape is part of the interface.
+//! Compiler messages for handlers of the wrong shape, which are part of the interface.
 //!
-//! The messages differ with the features, and from one compiler to the next: those kept here are of 1.95 with all
-//! features on, and the test runs with these features only. To write them anew: `TRYBUILD=overwrite`.
+//! The messages depend on the features and on the compiler. The recorded ones are those of Rust
+//! 1.95 with all features, and the test runs with all features only. `TRYBUILD=overwrite` records
+//! them anew.
 
 use std::{fs, path::Path};
 
 #[test]
-fn handlers_of_the_wrong_shape() {
+fn handlers_of_the_wrong_shape_do_not_compile() {
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/compile_fail/*.rs");
 }
 
-/// However the rest of it changes: it starts with what this crate has to say.
+/// The rest of a message may change with the compiler. Its first line is written by this crate.
 #[test]
-fn the_messages_start_with_words_of_this_crate() {
+fn the_messages_start_with_the_crates_own_text() {
     let folder = Path::new("tests/compile_fail");
-    let ours = "is not a handler of exceptions";
+    let ours = "is not a handler of failures";
     let mut messages = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

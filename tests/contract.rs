@@ -1,6 +1,6 @@
-//! What one may rely on of a `tower::Service`, an `http_body::Body`, and the types of this crate.
+//! Contracts of `tower::Service`, of `http_body::Body` and of the types of this crate.
 
-mod common;
+mod support;
 
 use std::{
     convert::Infallible,
@@ -20,12 +20,14 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Empty, Full};
 use tower::{BoxError, Layer as _, Service, ServiceExt as _, limit::ConcurrencyLimit, service_fn};
 use tower_exception::{
-    CloseCode, Custom, Detail, Exception, ExceptionBody, ExceptionLayer, ExceptionService,
-    HttpException, InvalidCloseCode, Panic, Plain, RequestHead, ResponseFuture, WebSocketException,
+    CloseCode, Detail, Exception, ExceptionBody, ExceptionLayer, ExceptionService, HttpException,
+    InvalidCloseCode, Panic, RequestHead, ResponseFuture, WebSocketException,
+    config::Configured,
+    config::Unconfigured,
     render::{Json, Rendered},
 };
 
-use common::{Answer, Protocol, SECRET_TEXT, Server, request};
+use support::{Protocol, Received, SECRET_TEXT, Server, request};
 
 type TestResponse = Response<Full<Bytes>>;
 
@@ -45,7 +47,7 @@ impl Wake for Alarm {
     }
 }
 
-/// One poll that wakes nobody.
+/// Polls once, with a waker that does nothing.
 fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
@@ -55,7 +57,7 @@ fn poll_ready<S: Service<Request<()>>>(service: &mut S) -> Poll<Result<(), S::Er
 }
 
 fn get() -> Request<()> {
-    request(Method::GET, "/")
+    Request::new(())
 }
 
 fn fine() -> Result<TestResponse, BoxError> {
@@ -63,8 +65,8 @@ fn fine() -> Result<TestResponse, BoxError> {
 }
 
 #[test]
-fn pending_inside_is_pending_outside_and_its_waker_is_woken() {
-    /// Ready when it is let.
+fn poll_ready_is_pending_until_the_inner_service_wakes_it() {
+    /// Ready when it is opened.
     #[derive(Clone, Default)]
     struct Gate(Arc<Mutex<(bool, Option<Waker>)>>);
 
@@ -107,16 +109,17 @@ fn pending_inside_is_pending_outside_and_its_waker_is_woken() {
     assert!(matches!(service.poll_ready(&mut cx), Poll::Ready(Ok(()))));
 }
 
-/// Whatever the answer, what it held is free when it is given, and not before.
+/// The permit of the inner future is freed when a failure is handled, or when the server drops the
+/// future, and not before.
 #[test]
-fn backpressure_is_kept() {
+fn backpressure_passes_through() {
     let ends: [fn() -> Result<TestResponse, BoxError>; 4] = [
         fine,
         || Err(BoxError::from("no")),
         || panic!("{SECRET_TEXT}"),
         || HttpException::gone("x").raise(),
     ];
-    common::panic_hook_runs();
+    support::panic_hook_runs();
     for end in ends {
         let (open, gate) = tokio::sync::watch::channel(false);
         let inner = service_fn(move |_: Request<()>| {
@@ -142,7 +145,8 @@ fn backpressure_is_kept() {
         let Poll::Ready(Ok(response)) = poll_once(first.as_mut()) else {
             panic!("no response")
         };
-        // What failed is dropped before it is answered, what did not when the server drops it.
+        // A future that failed is dropped before the response is returned. One that did not is
+        // dropped by the server.
         let failed = response.status() != 200;
         assert_eq!(alarm.rings(), usize::from(failed), "{response:?}");
         drop(first);
@@ -151,14 +155,14 @@ fn backpressure_is_kept() {
     }
 }
 
-/// What was done to an inner service, in order.
+/// A service that records the calls of its methods, in order.
 #[derive(Clone, Default)]
-struct Diary {
+struct Recorder {
     entries: Arc<Mutex<Vec<&'static str>>>,
     polls_until_ready: usize,
 }
 
-impl Service<Request<()>> for Diary {
+impl Service<Request<()>> for Recorder {
     type Response = TestResponse;
     type Error = BoxError;
     type Future = Ready<Result<TestResponse, BoxError>>;
@@ -179,14 +183,14 @@ impl Service<Request<()>> for Diary {
     }
 }
 
-/// Nothing is asked of the inner service that was not asked of the outer one.
+/// The layer adds no poll and no call of its own.
 #[test]
-fn each_poll_and_each_call_is_passed_on_once() {
-    let diary = Diary {
+fn each_poll_and_each_call_passes_through_once() {
+    let recorder = Recorder {
         polls_until_ready: 2,
-        ..Diary::default()
+        ..Recorder::default()
     };
-    let mut service = ExceptionLayer::new().layer(diary.clone());
+    let mut service = ExceptionLayer::new().layer(recorder.clone());
     assert!(poll_ready(&mut service).is_pending());
     assert!(poll_ready(&mut service).is_pending());
     assert!(poll_ready(&mut service).is_ready());
@@ -198,7 +202,7 @@ fn each_poll_and_each_call_is_passed_on_once() {
     let expected = [
         "pending", "pending", "ready", "ready", "call", "ready", "call",
     ];
-    assert_eq!(*diary.entries.lock().unwrap(), expected);
+    assert_eq!(*recorder.entries.lock().unwrap(), expected);
 }
 
 #[tokio::test]
@@ -226,9 +230,9 @@ async fn a_service_that_failed_in_poll_ready_is_never_called() {
     let mut service = ExceptionLayer::new().layer(failing.clone());
     for _ in 0..3 {
         assert!(matches!(poll_ready(&mut service), Poll::Ready(Ok(()))));
-        let answer = Answer::of(service.call(get()).await.unwrap()).await;
+        let received = Received::of(service.call(get()).await.unwrap()).await;
         let expected = r#"502 | content-type: application/json | {"detail":"x"}"#;
-        assert_eq!(answer.to_string(), expected);
+        assert_eq!(received.to_string(), expected);
     }
     assert_eq!(*failing.0.lock().unwrap(), ["failed"]);
 
@@ -238,7 +242,7 @@ async fn a_service_that_failed_in_poll_ready_is_never_called() {
 
 #[test]
 #[should_panic = "polled after it was ready"]
-fn a_future_that_threw_is_not_polled_again() {
+fn a_future_that_failed_must_not_be_polled_again() {
     let mut service = ExceptionLayer::new().layer(service_fn(async |_: Request<()>| {
         Err::<TestResponse, _>(HttpException::gone("x"))
     }));
@@ -248,7 +252,7 @@ fn a_future_that_threw_is_not_polled_again() {
 }
 
 #[test]
-fn whatever_the_inner_error_the_outer_one_is_infallible() {
+fn the_error_is_infallible_for_every_inner_error() {
     fn infallible<S: Service<Request<()>, Error = Infallible>>(_: &S) {}
     fn error<E>(_: Request<()>) -> Ready<Result<TestResponse, E>> {
         unreachable!()
@@ -263,9 +267,9 @@ fn whatever_the_inner_error_the_outer_one_is_infallible() {
     infallible(&layer.layer(layer.layer(service_fn(error::<BoxError>))));
 }
 
-/// What a type is made of decides, and nothing that this crate puts beside it.
+/// The auto traits depend on the type parameters only.
 #[test]
-fn auto_traits() {
+fn types_have_the_auto_traits_of_their_parts() {
     fn value<T: Send + Sync + Unpin + 'static>() {}
     value::<CloseCode>();
     value::<Detail>();
@@ -277,44 +281,45 @@ fn auto_traits() {
     value::<Rendered>();
     value::<WebSocketException>();
     value::<Json>();
-    value::<Plain>();
-    value::<Custom>();
+    value::<Unconfigured>();
+    value::<Configured>();
     value::<ExceptionLayer>();
-    value::<ExceptionLayer<Custom>>();
+    value::<ExceptionLayer<Configured>>();
 
     type Service<S> = ExceptionService<S>;
-    type Future<F> = ResponseFuture<F, (), ()>;
+    type Future<F> = ResponseFuture<F, ()>;
+    type ConfiguredBody<B> = ExceptionBody<B, Configured>;
     type NotSync = std::cell::Cell<u8>;
     type NotUnpin = std::marker::PhantomPinned;
     fn send<T: Send>() {}
     fn sync<T: Sync>() {}
     fn unpin<T: Unpin>() {}
     send::<(Service<NotSync>, Future<NotSync>, ExceptionBody<NotSync>)>();
-    // Not the body: a handler's reply may have any, and most boxed ones are not `Sync`.
     sync::<(Service<NotUnpin>, Future<NotUnpin>)>();
+    sync::<(ExceptionBody<NotUnpin>, ConfiguredBody<NotUnpin>)>();
     unpin::<(Service<NotSync>, Future<NotSync>, ExceptionBody<NotSync>)>();
 }
 
 #[test]
-fn cheap_things_are_copied_and_everything_is_shown() {
+fn small_types_are_copy_and_all_types_are_debug() {
     fn copy<T: Copy>() {}
     fn debug<T: std::fmt::Debug>() {}
     copy::<ExceptionLayer>();
     copy::<CloseCode>();
-    debug::<ExceptionLayer<Custom>>();
+    debug::<ExceptionLayer<Configured>>();
     debug::<ExceptionService<()>>();
-    debug::<ResponseFuture<(), (), ()>>();
+    debug::<ResponseFuture<(), ()>>();
     debug::<ExceptionBody<()>>();
 }
 
-/// A body of this size hint, at its end or not.
-struct Told {
+/// A body with this size hint, at its end or not.
+struct SizedBody {
     lower: u64,
     upper: Option<u64>,
     ended: bool,
 }
 
-impl Body for Told {
+impl Body for SizedBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -354,17 +359,17 @@ where
 }
 
 #[tokio::test]
-async fn what_a_body_says_of_itself_is_passed_on() {
+async fn size_hint_and_end_of_a_body_pass_through() {
     for (lower, upper) in [(0, None), (7, Some(7)), (3, Some(14))] {
         for ended in [false, true] {
-            let body = guarded(Told {
+            let body = guarded(SizedBody {
                 lower,
                 upper,
                 ended,
             })
             .await;
-            let told = body.size_hint();
-            assert_eq!((told.lower(), told.upper()), (lower, upper));
+            let hint = body.size_hint();
+            assert_eq!((hint.lower(), hint.upper()), (lower, upper));
             assert_eq!(body.is_end_stream(), ended);
             let mut body = pin!(body);
             let poll = body
@@ -397,7 +402,7 @@ async fn a_rendered_body_knows_its_length() {
     ));
 }
 
-/// Sends its frames, then what it is told.
+/// Returns a body of two data frames, followed by the result of `end`.
 fn frames(
     end: fn() -> Option<Result<Frame<Bytes>, BoxError>>,
 ) -> impl Body<Data = Bytes, Error = BoxError> + Unpin + Send {
@@ -413,8 +418,8 @@ fn frames(
 }
 
 #[tokio::test]
-async fn a_body_that_raised_ends_in_what_it_raised_and_then_for_good() {
-    common::panic_hook_runs();
+async fn a_body_that_raised_yields_the_exception_and_then_ends() {
+    support::panic_hook_runs();
     let ends: [(fn() -> _, &str); 3] = [
         (|| HttpException::gone("sold out").raise(), "410: sold out"),
         (
@@ -439,7 +444,7 @@ async fn a_body_that_raised_ends_in_what_it_raised_and_then_for_good() {
     }
 }
 
-/// gRPC lives on them.
+/// gRPC depends on them.
 #[tokio::test]
 async fn trailers_reach_the_client() {
     let service = service_fn(async |_: Request<_>| {
@@ -454,40 +459,42 @@ async fn trailers_reach_the_client() {
     });
     let server = Server::start(ExceptionLayer::new().layer(service)).await;
     let mut client = server.connect(Protocol::Http2).await;
-    let answer = client.exchange(get()).await.unwrap();
-    assert_eq!(answer.to_string(), "200 | one, two");
-    let trailers = answer.trailers.unwrap();
+    let received = client.exchange(request(Method::GET, "/")).await.unwrap();
+    assert_eq!(received.to_string(), "200 | one, two");
+    let trailers = received.trailers.unwrap();
     assert_eq!(trailers["grpc-status"], "0");
     let twice: Vec<_> = trailers.get_all("x-twice").iter().collect();
     assert_eq!(twice, ["1", "2"]);
 }
 
-/// Its chain of sources cannot be walked.
+/// An error whose `source` panics.
 #[derive(Debug)]
-struct PanicsWhenAsked;
+struct PanicsInSource;
 
-impl std::fmt::Display for PanicsWhenAsked {
+impl std::fmt::Display for PanicsInSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("secret")
     }
 }
 
-impl std::error::Error for PanicsWhenAsked {
+impl std::error::Error for PanicsInSource {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         panic!("no source for you")
     }
 }
 
 #[tokio::test]
-async fn an_error_whose_source_panics_is_answered_all_the_same() {
-    async fn fails(_: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, PanicsWhenAsked> {
-        Err(PanicsWhenAsked)
+async fn an_error_whose_source_panics_is_a_500() {
+    async fn fails(_: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, PanicsInSource> {
+        Err(PanicsInSource)
     }
     let request = || Request::new(Full::default());
 
     let plain = ExceptionLayer::new().layer(service_fn(fails));
     assert_eq!(plain.oneshot(request()).await.unwrap().status(), 500);
 
-    let custom = ExceptionLayer::new().render(Json).layer(service_fn(fails));
+    let custom = ExceptionLayer::new()
+        .with_renderer(Json)
+        .layer(service_fn(fails));
     assert_eq!(custom.oneshot(request()).await.unwrap().status(), 500);
 }

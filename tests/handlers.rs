@@ -1,6 +1,6 @@
-//! Handlers: which one answers, what it is given, what it may reply, and what becomes of one that fails.
+//! Handlers: selection, arguments, replies, and handlers that fail.
 //!
-//! All of it means the same with the feature `axum` and without it.
+//! Handlers have the same meaning with the feature `axum` and without it.
 
 #[path = "handlers/caught.rs"]
 mod caught;
@@ -24,12 +24,12 @@ use http_body::Body;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tower::{Layer, Service, service_fn};
-use tower_exception::{Custom, ExceptionLayer, HttpException};
+use tower_exception::{ExceptionLayer, HttpException, config::Configured};
 
-use support::{Answer, BoxError, Inner, Outer, Server};
+use support::{BoxError, Inner, Outer, Received, Server};
 
-/// What is answered to `/` under `layer` where the service fails with `error`.
-async fn answer_to(layer: ExceptionLayer<Custom>, error: fn() -> BoxError) -> Answer {
+/// Returns the response under `layer` if the service fails with `error`.
+async fn response_to(layer: ExceptionLayer<Configured>, error: fn() -> BoxError) -> Received {
     let service =
         service_fn(
             move |_: Request<Incoming>| async move { Err::<Response<Full<Bytes>>, _>(error()) },
@@ -37,7 +37,7 @@ async fn answer_to(layer: ExceptionLayer<Custom>, error: fn() -> BoxError) -> An
     Server::start(layer.layer(service)).await.get("/").await
 }
 
-/// Every way in which something can come to be caught, by the request's path.
+/// Returns a service that fails in every way, by the request's path.
 fn every_way()
 -> impl Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = BoxError, Future: Send>
 + Clone
@@ -72,8 +72,8 @@ fn missing() -> HttpException {
     HttpException::not_found("Item not found")
 }
 
-/// Serves `every_way` under `layer`.
-async fn serve(layer: ExceptionLayer<Custom>) -> Server {
+/// Serves [`every_way`] under `layer`.
+async fn serve(layer: ExceptionLayer<Configured>) -> Server {
     start(layer.layer(every_way())).await
 }
 

@@ -1,7 +1,5 @@
-//! Who is told of what was caught: observers, and under the feature `tracing` the log.
+//! Reports of caught failures: observers, and the log with the feature `tracing`.
 
-#[cfg(feature = "tracing")]
-mod log;
 mod support;
 
 use std::{
@@ -15,11 +13,11 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tower::{Layer, Service, service_fn};
 use tower_exception::{
-    Answer as Given, Caught, Custom, ExceptionLayer, How, HttpException, Place, RequestHead,
-    render::Rendered,
+    Caught, ExceptionLayer, HttpException, Mechanism, Outcome, Phase, RequestHead,
+    config::Configured, render::Rendered,
 };
 
-use support::{BoxError, Inner, Outer, Server};
+use support::{BoxError, Inner, Outer, Report, Server, observed};
 
 fn missing() -> HttpException {
     HttpException::not_found("Item not found")
@@ -49,84 +47,79 @@ fn failing()
     })
 }
 
-type Told = Arc<Mutex<Vec<(String, How, Place, Given)>>>;
-
-fn observed(layer: ExceptionLayer<Custom>) -> (ExceptionLayer<Custom>, Told) {
-    let told = Told::default();
-    let telling = Arc::clone(&told);
-    let layer = layer.observe(move |caught: &Caught, given: Given| {
-        let entry = (caught.to_string(), caught.how(), caught.place(), given);
-        telling.lock().unwrap().push(entry);
-    });
-    (layer, told)
-}
-
-async fn told_of(path: &str, layer: ExceptionLayer<Custom>) -> Vec<(String, How, Place, Given)> {
-    let (layer, told) = observed(layer);
+/// Returns the reports of a request for `path` to [`failing`] under `layer`.
+async fn reports_of(path: &str, layer: ExceptionLayer<Configured>) -> Vec<Report> {
+    let (layer, mut reports) = observed(layer);
     let server = Server::start(layer.layer(failing())).await;
     server.get(path).await;
-    let told = told.lock().unwrap();
-    told.clone()
+    reports.take()
 }
 
-fn custom() -> ExceptionLayer<Custom> {
+fn configured() -> ExceptionLayer<Configured> {
     ExceptionLayer::new().adopt_error_responses()
 }
 
 #[tokio::test]
-async fn told_of_each_once_with_the_answer() {
-    for (path, text, how, status) in [
-        ("/returned", "404: Item not found", How::Returned, 404),
-        ("/attached", "404: Item not found", How::Attached, 404),
-        ("/raised", "404: Item not found", How::Raised, 404),
+async fn each_failure_is_reported_once_with_its_outcome() {
+    for (path, failure, mechanism, status) in [
+        ("/returned", "404: Item not found", Mechanism::Returned, 404),
+        ("/attached", "404: Item not found", Mechanism::Attached, 404),
+        ("/raised", "404: Item not found", Mechanism::Raised, 404),
         (
             "/raised-async",
             "404: Item not found",
-            How::RaisedAsync,
+            Mechanism::RaisedAsync,
             404,
         ),
         (
             "/panicked-with-an-exception",
             "404: Item not found",
-            How::Raised,
+            Mechanism::Raised,
             404,
         ),
-        ("/error", "Outer with a secret", How::Returned, 500),
-        ("/panicked", "panicked: at the disco", How::Panicked, 500),
-        ("/adopted", "409: Conflict", How::Adopted, 409),
+        ("/error", "Outer with a secret", Mechanism::Returned, 500),
+        (
+            "/panicked",
+            "panicked: at the disco",
+            Mechanism::Panicked,
+            500,
+        ),
+        ("/adopted", "409: Conflict", Mechanism::Adopted, 409),
     ] {
-        let given = Given::Status(StatusCode::from_u16(status).unwrap());
-        let told = told_of(path, custom()).await;
+        let outcome = Outcome::Status(StatusCode::from_u16(status).unwrap());
+        let reports = reports_of(path, configured()).await;
         assert_eq!(
-            told,
-            [(text.to_owned(), how, Place::Future, given)],
+            reports,
+            [Report::new(failure, mechanism, Phase::Future, outcome)],
             "{path}"
         );
     }
 }
 
 #[tokio::test]
-async fn told_of_nothing_where_nothing_was_raised() {
-    assert_eq!(told_of("/", custom()).await, []);
+async fn nothing_is_reported_if_nothing_was_raised() {
+    assert!(reports_of("/", configured()).await.is_empty());
 }
 
 #[tokio::test]
-async fn told_of_the_status_that_a_handler_answered_with() {
+async fn the_status_of_a_handlers_reply_is_reported() {
     for path in ["/returned", "/attached", "/error", "/panicked", "/adopted"] {
-        let told = told_of(path, custom().on_any(|_: Caught| StatusCode::IM_A_TEAPOT)).await;
-        let [(_, _, _, given)] = &told[..] else {
-            panic!("{told:?}")
+        let layer = configured().on_any(|_: Caught| StatusCode::IM_A_TEAPOT);
+        let reports = reports_of(path, layer).await;
+        let [report] = &reports[..] else {
+            panic!("{reports:?}")
         };
-        assert_eq!(*given, Given::Status(StatusCode::IM_A_TEAPOT), "{path}");
+        let outcome = Outcome::Status(StatusCode::IM_A_TEAPOT);
+        assert_eq!(report.outcome, outcome, "{path}");
     }
 }
 
 #[tokio::test]
-async fn all_observers_are_told_in_order() {
+async fn all_observers_are_called_in_order() {
     let order = Arc::new(Mutex::new(Vec::new()));
     let push = |name: &'static str| {
         let order = Arc::clone(&order);
-        move |_: &Caught, _: Given| order.lock().unwrap().push(name)
+        move |_: &Caught, _: Outcome| order.lock().unwrap().push(name)
     };
     let layer = ExceptionLayer::new().observe(push("1")).observe(push("2"));
     Server::start(layer.layer(failing()))
@@ -137,7 +130,7 @@ async fn all_observers_are_told_in_order() {
 }
 
 #[tokio::test]
-async fn an_observer_that_panics_disturbs_nothing() {
+async fn an_observer_that_panics_changes_nothing() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -145,10 +138,10 @@ async fn an_observer_that_panics_disturbs_nothing() {
         }
     }
     let failing_observers = ExceptionLayer::new()
-        .observe(|_: &Caught, _: Given| panic!("observer"))
-        .observe(|_: &Caught, _: Given| missing().raise())
-        .observe(|_: &Caught, _: Given| std::panic::resume_unwind(Box::new(Bomb)));
-    let (layer, told) = observed(failing_observers);
+        .observe(|_: &Caught, _: Outcome| panic!("observer"))
+        .observe(|_: &Caught, _: Outcome| missing().raise())
+        .observe(|_: &Caught, _: Outcome| std::panic::resume_unwind(Box::new(Bomb)));
+    let (layer, mut reports) = observed(failing_observers);
     let server = Server::start(layer.layer(failing())).await;
     server
         .get("/raised")
@@ -156,28 +149,28 @@ async fn an_observer_that_panics_disturbs_nothing() {
         .assert_detail(404, "Item not found");
     server.get("/error").await.assert_default_500();
     assert_eq!(server.get("/").await.text(), "fine");
-    assert_eq!(told.lock().unwrap().len(), 2);
+    assert_eq!(reports.take().len(), 2);
 }
 
 #[tokio::test]
-async fn told_of_a_renderer_that_panics_and_of_what_it_was_to_render() {
-    let layer =
-        custom().render(|_: &HttpException, _: &RequestHead| -> Rendered { panic!("renderer") });
-    let given = Given::Status(StatusCode::INTERNAL_SERVER_ERROR);
+async fn a_renderer_that_panics_is_reported_and_so_is_the_exception_to_render() {
+    let layer = configured()
+        .with_renderer(|_: &HttpException, _: &RequestHead| -> Rendered { panic!("renderer") });
+    let outcome = Outcome::Status(StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(
-        told_of("/raised", layer).await,
+        reports_of("/raised", layer).await,
         [
-            (
-                "panicked: renderer".to_owned(),
-                How::Panicked,
-                Place::Answer,
-                given
+            Report::new(
+                "panicked: renderer",
+                Mechanism::Panicked,
+                Phase::Handling,
+                outcome
             ),
-            (
-                "404: Item not found".to_owned(),
-                How::Raised,
-                Place::Future,
-                given
+            Report::new(
+                "404: Item not found",
+                Mechanism::Raised,
+                Phase::Future,
+                outcome
             ),
         ]
     );
@@ -190,7 +183,7 @@ async fn an_observer_sees_the_request() {
     let layer =
         ExceptionLayer::new()
             .capture_headers()
-            .observe(move |caught: &Caught, _: Given| {
+            .observe(move |caught: &Caught, _: Outcome| {
                 let request = caught.request();
                 let host = request
                     .headers()
@@ -205,12 +198,12 @@ async fn an_observer_sees_the_request() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_secret_reaches_the_client() {
-    let server = Server::start(custom().layer(failing())).await;
+async fn no_secret_reaches_the_client() {
+    let server = Server::start(configured().layer(failing())).await;
     for path in ["/error", "/panicked"] {
-        let answer = server.get(path).await;
-        answer.assert_default_500();
-        let headers = format!("{:?}", answer.headers);
+        let received = server.get(path).await;
+        received.assert_default_500();
+        let headers = format!("{:?}", received.headers);
         assert!(!headers.contains("secret") && !headers.contains("disco"));
     }
 }
@@ -220,18 +213,18 @@ mod events {
     use std::fmt;
 
     use super::*;
-    use crate::log::{Line, Log};
+    use crate::support::log::{Log, LoggedEvent};
     use http::{
         HeaderValue, Method,
         header::{CONTENT_TYPE, RETRY_AFTER},
     };
     use tracing::Level;
 
-    async fn line_of(path: &str, layer: ExceptionLayer<Custom>) -> Line {
+    async fn event_of(path: &str, layer: ExceptionLayer<Configured>) -> LoggedEvent {
         let log = Log::start();
         let server = Server::start(layer.layer(failing())).await;
         server.get(path).await;
-        log.line()
+        log.only_event()
     }
 
     #[tokio::test]
@@ -242,72 +235,72 @@ mod events {
             ("/raised", "Raised"),
             ("/raised-async", "RaisedAsync"),
         ] {
-            let line = line_of(path, custom()).await;
-            assert_eq!(line.level, Level::DEBUG);
-            assert_eq!(line.get("message"), Some("answered an exception"));
-            assert_eq!(line.get("status"), Some("404"));
-            assert_eq!(line.get("kind"), Some("http exception"));
-            assert_eq!(line.get("how"), Some(how));
-            assert_eq!(line.get("place"), Some("Future"));
-            assert_eq!(line.get("method"), Some("GET"));
-            assert_eq!(line.get("path"), Some(path));
-            assert_eq!(line.get("error"), Some("404: Item not found"));
-            let location = line.get("location").unwrap();
+            let event = event_of(path, configured()).await;
+            assert_eq!(event.level, Level::DEBUG);
+            assert_eq!(event.get("message"), Some("responded to a failure"));
+            assert_eq!(event.get("status"), Some("404"));
+            assert_eq!(event.get("kind"), Some("http exception"));
+            assert_eq!(event.get("mechanism"), Some(how));
+            assert_eq!(event.get("phase"), Some("Future"));
+            assert_eq!(event.get("method"), Some("GET"));
+            assert_eq!(event.get("path"), Some(path));
+            assert_eq!(event.get("error"), Some("404: Item not found"));
+            let location = event.get("location").unwrap();
             assert!(location.contains("observe.rs:"), "{location}");
         }
     }
 
     #[tokio::test]
     async fn an_error_is_an_event_with_its_chain_of_sources() {
-        let line = line_of("/error", custom()).await;
-        assert_eq!(line.level, Level::ERROR);
-        assert_eq!(line.get("status"), Some("500"));
-        assert_eq!(line.get("kind"), Some("error"));
-        assert_eq!(line.get("how"), Some("Returned"));
+        let event = event_of("/error", configured()).await;
+        assert_eq!(event.level, Level::ERROR);
+        assert_eq!(event.get("status"), Some("500"));
+        assert_eq!(event.get("kind"), Some("error"));
+        assert_eq!(event.get("mechanism"), Some("Returned"));
         let chain = "Outer with a secret: Inner with a secret";
-        assert_eq!(line.get("error"), Some(chain));
-        assert_eq!(line.get("location"), None);
+        assert_eq!(event.get("error"), Some(chain));
+        assert_eq!(event.get("location"), None);
     }
 
     #[tokio::test]
-    async fn a_panic_is_an_error() {
-        let line = line_of("/panicked", custom()).await;
-        assert_eq!(line.level, Level::ERROR);
-        assert_eq!(line.get("kind"), Some("panic"));
-        assert_eq!(line.get("how"), Some("Panicked"));
-        assert_eq!(line.get("error"), Some("panicked: at the disco"));
+    async fn a_panic_is_logged_as_an_error() {
+        let event = event_of("/panicked", configured()).await;
+        assert_eq!(event.level, Level::ERROR);
+        assert_eq!(event.get("kind"), Some("panic"));
+        assert_eq!(event.get("mechanism"), Some("Panicked"));
+        assert_eq!(event.get("error"), Some("panicked: at the disco"));
     }
 
     #[tokio::test]
-    async fn a_panic_is_an_error_whatever_a_handler_made_of_it() {
-        let layer = custom().on_any(|_: Caught| StatusCode::IM_A_TEAPOT);
-        let line = line_of("/panicked", layer).await;
-        assert_eq!(line.level, Level::ERROR);
-        assert_eq!(line.get("status"), Some("418"));
+    async fn a_panic_is_logged_as_an_error_whatever_the_reply() {
+        let layer = configured().on_any(|_: Caught| StatusCode::IM_A_TEAPOT);
+        let event = event_of("/panicked", layer).await;
+        assert_eq!(event.level, Level::ERROR);
+        assert_eq!(event.get("status"), Some("418"));
     }
 
     #[tokio::test]
-    async fn the_level_is_that_of_the_answer() {
-        let layer = custom().on_any(|_: Caught| StatusCode::IM_A_TEAPOT);
-        let line = line_of("/error", layer).await;
+    async fn the_level_depends_on_the_status_of_the_reply() {
+        let layer = configured().on_any(|_: Caught| StatusCode::IM_A_TEAPOT);
+        let event = event_of("/error", layer).await;
         assert_eq!(
-            (line.level, line.get("status")),
+            (event.level, event.get("status")),
             (Level::DEBUG, Some("418"))
         );
-        let layer = custom().on_any(|_: Caught| StatusCode::BAD_GATEWAY);
-        let line = line_of("/returned", layer).await;
+        let layer = configured().on_any(|_: Caught| StatusCode::BAD_GATEWAY);
+        let event = event_of("/returned", layer).await;
         assert_eq!(
-            (line.level, line.get("status")),
+            (event.level, event.get("status")),
             (Level::ERROR, Some("502"))
         );
     }
 
     #[tokio::test]
-    async fn what_is_adopted_has_no_location() {
-        let line = line_of("/adopted", custom()).await;
-        assert_eq!(line.level, Level::DEBUG);
-        assert_eq!(line.get("how"), Some("Adopted"));
-        assert_eq!(line.get("location"), None);
+    async fn an_adopted_exception_has_no_location() {
+        let event = event_of("/adopted", configured()).await;
+        assert_eq!(event.level, Level::DEBUG);
+        assert_eq!(event.get("mechanism"), Some("Adopted"));
+        assert_eq!(event.get("location"), None);
     }
 
     #[tokio::test]
@@ -315,19 +308,19 @@ mod events {
         let log = Log::start();
         let server = Server::start(ExceptionLayer::new().layer(failing())).await;
         server.get("/raised").await;
-        let line = log.line();
-        assert_eq!(line.get("status"), Some("404"));
-        assert_eq!(line.get("kind"), Some("http exception"));
-        assert_eq!(line.get("how"), Some("Raised"));
-        assert_eq!((line.get("method"), line.get("path")), (None, None));
+        let event = log.only_event();
+        assert_eq!(event.get("status"), Some("404"));
+        assert_eq!(event.get("kind"), Some("http exception"));
+        assert_eq!(event.get("mechanism"), Some("Raised"));
+        assert_eq!((event.get("method"), event.get("path")), (None, None));
     }
 
-    /// Its HTTP status, which is always 200, would say nothing.
+    /// The HTTP status is always 200, and carries no information.
     #[tokio::test]
-    async fn a_grpc_status_is_logged_as_such() {
+    async fn a_grpc_status_is_logged_as_grpc_status() {
         let servers = [
             Server::start(ExceptionLayer::new().layer(failing())).await,
-            Server::start(custom().layer(failing())).await,
+            Server::start(configured().layer(failing())).await,
         ];
         for server in servers {
             for (path, level, code) in [
@@ -339,24 +332,24 @@ mod events {
                 let grpc = HeaderValue::from_static("application/grpc");
                 request.headers_mut().insert(CONTENT_TYPE, grpc);
                 server.send(request).await;
-                let line = log.line();
-                assert_eq!(line.level, level);
-                assert_eq!(line.get("grpc_status"), Some(code));
-                assert_eq!(line.get("status"), None);
+                let event = log.only_event();
+                assert_eq!(event.level, level);
+                assert_eq!(event.get("grpc_status"), Some(code));
+                assert_eq!(event.get("status"), None);
             }
         }
     }
 
-    /// The code that the client was given, which the HTTP status does not tell.
+    /// The HTTP status of the exception does not determine the code that the client received.
     #[tokio::test]
-    async fn the_code_is_that_of_the_answer() {
+    async fn the_code_that_the_client_received_is_logged() {
         let not_found = service_fn(async |_: Request<Incoming>| {
             let mut response = Response::new(Full::<Bytes>::default());
             *response.status_mut() = StatusCode::NOT_FOUND;
             Ok::<_, BoxError>(response)
         });
         let mut servers = vec![(
-            Server::start(custom().layer(not_found)).await,
+            Server::start(configured().layer(not_found)).await,
             "UNIMPLEMENTED",
         )];
         if cfg!(feature = "tonic") {
@@ -365,7 +358,7 @@ mod events {
             });
             let plain = ExceptionLayer::new().layer(data_loss);
             servers.push((Server::start(plain).await, "DATA_LOSS"));
-            let custom = custom().layer(data_loss);
+            let custom = configured().layer(data_loss);
             servers.push((Server::start(custom).await, "DATA_LOSS"));
         }
         for (server, code) in servers {
@@ -374,26 +367,26 @@ mod events {
             let grpc = HeaderValue::from_static("application/grpc");
             request.headers_mut().insert(CONTENT_TYPE, grpc);
             server.send(request).await;
-            assert_eq!(log.line().get("grpc_status"), Some(code));
+            assert_eq!(log.only_event().get("grpc_status"), Some(code));
         }
     }
 
     #[tokio::test]
     async fn the_query_is_not_logged() {
-        let line = line_of("/raised?token=swordfish", custom()).await;
-        assert_eq!(line.get("path"), Some("/raised"));
-        assert!(!format!("{line:?}").contains("swordfish"));
+        let event = event_of("/raised?token=swordfish", configured()).await;
+        assert_eq!(event.get("path"), Some("/raised"));
+        assert!(!format!("{event:?}").contains("swordfish"));
     }
 
     #[tokio::test]
     async fn the_values_of_headers_are_not_logged() {
         let log = Log::start();
-        let layer = custom().capture_headers();
+        let layer = configured().capture_headers();
         let service = service_fn(async |_: Request<Incoming>| {
             Err::<Response<Full<Bytes>>, BoxError>(
                 missing()
                     .with_header(RETRY_AFTER, HeaderValue::from_static("swordfish"))
-                    // Left out, with a line of its own.
+                    // The layer drops this header, with an event of its own.
                     .try_with_header("connection", "swordfish")?
                     .into(),
             )
@@ -403,46 +396,46 @@ mod events {
         let secret = HeaderValue::from_static("swordfish");
         request.headers_mut().insert("authorization", secret);
         server.send(request).await;
-        let lines = log.lines();
-        assert_eq!(lines.len(), 2, "{lines:#?}");
-        assert!(!format!("{lines:?}").contains("swordfish"), "{lines:#?}");
+        let events = log.events();
+        assert_eq!(events.len(), 2, "{events:#?}");
+        assert!(!format!("{events:?}").contains("swordfish"), "{events:#?}");
     }
 
     #[tokio::test]
     async fn a_handler_that_fails_is_an_event_of_its_own() {
         let log = Log::start();
-        let layer = custom().on_any(|_: Caught| -> StatusCode { panic!("handler") });
+        let layer = configured().on_any(|_: Caught| -> StatusCode { panic!("handler") });
         let server = Server::start(layer.layer(failing())).await;
         server.get("/returned").await;
-        let lines = log.lines();
-        let lines: Vec<_> = lines
+        let events = log.events();
+        let events: Vec<_> = events
             .iter()
-            .map(|line| (line.level, line.get("place"), line.get("error")))
+            .map(|event| (event.level, event.get("phase"), event.get("error")))
             .collect();
-        let handler = (Level::ERROR, Some("Answer"), Some("panicked: handler"));
+        let handler = (Level::ERROR, Some("Handling"), Some("panicked: handler"));
         let error = (Level::ERROR, Some("Future"), Some("404: Item not found"));
-        assert_eq!(lines, [handler, error]);
+        assert_eq!(events, [handler, error]);
     }
 
     #[tokio::test]
-    async fn a_body_that_is_cut_short_is_an_error() {
+    async fn an_aborted_body_is_logged_as_an_error() {
         let log = Log::start();
         let service = service_fn(async |_: Request<Incoming>| {
             let body = support::first_then(|| missing().raise());
             Ok::<_, BoxError>(Response::new(body))
         });
-        let server = Server::start(custom().layer(service)).await;
-        assert!(server.get("/").await.cut_short);
-        let line = log.line();
-        assert_eq!(line.level, Level::ERROR);
-        assert_eq!(line.get("message"), Some("a response body was cut short"));
-        assert_eq!(line.get("status"), None);
-        assert_eq!(line.get("place"), Some("Body"));
-        assert_eq!(line.get("error"), Some("404: Item not found"));
+        let server = Server::start(configured().layer(service)).await;
+        assert!(server.get("/").await.aborted);
+        let event = log.only_event();
+        assert_eq!(event.level, Level::ERROR);
+        assert_eq!(event.get("message"), Some("cut a response body short"));
+        assert_eq!(event.get("status"), None);
+        assert_eq!(event.get("phase"), Some("Body"));
+        assert_eq!(event.get("error"), Some("404: Item not found"));
     }
 
     #[tokio::test]
-    async fn an_error_that_cannot_be_printed_disturbs_nothing() {
+    async fn an_error_whose_display_panics_changes_nothing() {
         #[derive(Debug)]
         struct Unprintable;
         impl fmt::Display for Unprintable {
@@ -455,12 +448,12 @@ mod events {
         let service = service_fn(async |_: Request<Incoming>| {
             Err::<Response<Full<Bytes>>, BoxError>(Unprintable.into())
         });
-        let server = Server::start(custom().layer(service)).await;
+        let server = Server::start(configured().layer(service)).await;
         server.get("/").await.assert_default_500();
     }
 
     #[test]
-    fn a_handler_that_takes_anothers_place_is_warned_of() {
+    fn replacing_a_handler_is_logged_as_a_warning() {
         let log = Log::start();
         let once = ExceptionLayer::new()
             .on(|_: Caught<Inner>| StatusCode::GONE)
@@ -469,16 +462,22 @@ mod events {
                 StatusCode::GONE
             })
             .on_any(|_: Caught| StatusCode::GONE);
-        assert!(log.lines().is_empty(), "{:#?}", log.lines());
+        assert!(log.events().is_empty(), "{:#?}", log.events());
         let _twice = once
             .on(|_: Caught<Inner>| StatusCode::CONFLICT)
             .on_status(StatusCode::GONE, |_: Caught<HttpException>| {
                 StatusCode::CONFLICT
             })
             .on_any(|_: Caught| StatusCode::CONFLICT);
-        let lines = log.lines();
-        assert!(lines.iter().all(|line| line.level == Level::WARN));
-        let keys: Vec<_> = lines.iter().map(|line| line.get("key").unwrap()).collect();
-        assert_eq!(keys, ["observe::support::Inner", "410 Gone", "any error"]);
+        let events = log.events();
+        assert!(events.iter().all(|event| event.level == Level::WARN));
+        let keys: Vec<_> = events
+            .iter()
+            .map(|event| event.get("key").unwrap())
+            .collect();
+        assert_eq!(
+            keys,
+            ["observe::support::errors::Inner", "410 Gone", "any error"]
+        );
     }
 }

@@ -1,5 +1,8 @@
-//! Replays what FastAPI answered (`parity/cases.json`) to the apps of `examples/parity.rs`: over real
-//! sockets, in both stacks, over HTTP/1.1 and HTTP/2, for every way of raising.
+//! Parity with FastAPI: the apps of `examples/parity.rs` give the recorded responses of FastAPI
+//! (`parity/cases.json`).
+//!
+//! The cases are replayed over real sockets, in both stacks, over HTTP/1.1 and HTTP/2, for every
+//! mechanism of failing.
 
 use std::{
     collections::BTreeMap,
@@ -10,14 +13,14 @@ use std::{
 
 use http::Method;
 use tokio::net::TcpListener;
-use tower_exception::{Custom, Exception, ExceptionLayer};
+use tower_exception::{Exception, ExceptionLayer, config::Configured};
 
-#[path = "parity/answer.rs"]
-mod answer;
 #[path = "parity/case.rs"]
 mod case;
 #[path = "parity/client.rs"]
 mod client;
+#[path = "parity/response.rs"]
+mod response;
 #[path = "../examples/parity/stack.rs"]
 mod stack;
 #[path = "parity/websocket.rs"]
@@ -27,7 +30,7 @@ use client::{Client, Protocol};
 use stack::Stack;
 use websocket::WebSocketClient;
 
-/// The two apps, by their names in the file.
+/// One of the two apps. The file names them.
 #[derive(Clone, Copy, Debug)]
 enum App {
     /// Without handlers.
@@ -43,14 +46,14 @@ impl App {
         }
     }
 
-    fn layer(self) -> ExceptionLayer<Custom> {
+    fn layer(self) -> ExceptionLayer<Configured> {
         match self {
             Self::App => stack::without_handlers(),
             Self::Custom => stack::with_handlers(),
         }
     }
 
-    /// How many `http` cases it has, and how many of these go to `/raise`.
+    /// Returns the number of `http` cases, and the number of those for `/raise`.
     fn cases(self) -> (usize, usize) {
         match self {
             Self::App => (98, 91),
@@ -58,7 +61,8 @@ impl App {
         }
     }
 
-    /// How many `websocket` cases it has, and how many of these go to where something may be thrown in many ways.
+    /// Returns the number of `websocket` cases, and the number of those for routes with all
+    /// mechanisms.
     fn websocket_cases(self) -> (usize, usize) {
         match self {
             Self::App => (35, 32),
@@ -67,8 +71,9 @@ impl App {
     }
 }
 
-/// The queries of the routes that throw in many ways: none, which is the first way, then every way by its name.
-const WAYS: [&str; 6] = [
+/// Queries of the routes with all mechanisms: none, which selects the first mechanism, then each
+/// mechanism by its name.
+const MECHANISMS: [&str; 6] = [
     "",
     "via=returned",
     "via=attached",
@@ -77,7 +82,7 @@ const WAYS: [&str; 6] = [
     "via=raised_async",
 ];
 
-/// `path` with one more query.
+/// Returns `path` with one more query.
 fn with_query(path: &str, query: &str) -> String {
     match (query, path.contains('?')) {
         ("", _) => path.to_owned(),
@@ -87,31 +92,31 @@ fn with_query(path: &str, query: &str) -> String {
 }
 
 #[tokio::test]
-async fn axum_over_http1() {
+async fn axum_over_http1_responds_as_fastapi() {
     replay(Stack::Axum, App::App, Protocol::Http1).await;
     replay(Stack::Axum, App::Custom, Protocol::Http1).await;
 }
 
 #[tokio::test]
-async fn axum_over_http2() {
+async fn axum_over_http2_responds_as_fastapi() {
     replay(Stack::Axum, App::App, Protocol::Http2).await;
     replay(Stack::Axum, App::Custom, Protocol::Http2).await;
 }
 
 #[tokio::test]
-async fn hyper_over_http1() {
+async fn hyper_over_http1_responds_as_fastapi() {
     replay(Stack::Hyper, App::App, Protocol::Http1).await;
     replay(Stack::Hyper, App::Custom, Protocol::Http1).await;
 }
 
 #[tokio::test]
-async fn hyper_over_http2() {
+async fn hyper_over_http2_responds_as_fastapi() {
     replay(Stack::Hyper, App::App, Protocol::Http2).await;
     replay(Stack::Hyper, App::Custom, Protocol::Http2).await;
 }
 
 async fn replay(stack: Stack, app: App, protocol: Protocol) {
-    // One connection for all: it must be usable after every answer.
+    // One connection for all cases: it must be usable after every response.
     let mut client = Client::connect(protocol, serve(stack, app).await)
         .await
         .unwrap();
@@ -121,13 +126,13 @@ async fn replay(stack: Stack, app: App, protocol: Protocol) {
     for case in case::http_cases_of(app.name()) {
         let request = &case.request;
         let method = request.method();
-        let ways = match request.path.as_str() {
-            "/raise" => &WAYS[..],
+        let mechanisms = match request.path.as_str() {
+            "/raise" => &MECHANISMS[..],
             _ => &[""],
         };
-        for way in ways {
+        for mechanism in mechanisms {
             exchanges += 1;
-            let path = with_query(&request.path, way);
+            let path = with_query(&request.path, mechanism);
             let json = request.json.as_deref().map(|raw| raw.get());
             let got = client
                 .send(method.clone(), &path, &request.headers, json)
@@ -136,7 +141,7 @@ async fn replay(stack: Stack, app: App, protocol: Protocol) {
             let got = match got {
                 Ok(got) if got.matches(expected, &method) => continue,
                 Ok(got) => got.to_string(),
-                Err(error) => format!("no answer: {error}"),
+                Err(error) => format!("no response: {error}"),
             };
             mismatches.push(format!(
                 "{} ({stack:?}, {app:?}, {protocol:?}, {path})\n  expected {expected}\n  got      {got}",
@@ -147,34 +152,34 @@ async fn replay(stack: Stack, app: App, protocol: Protocol) {
 
     assert!(
         mismatches.is_empty(),
-        "{} of {exchanges} answers differ:\n{}",
+        "{} of {exchanges} responses differ:\n{}",
         mismatches.len(),
         mismatches.join("\n"),
     );
     let (cases, raising) = app.cases();
-    assert_eq!(exchanges, raising * WAYS.len() + (cases - raising));
+    assert_eq!(exchanges, raising * MECHANISMS.len() + (cases - raising));
 }
 
 #[tokio::test]
-async fn axum_websockets_over_http1() {
+async fn axum_websockets_over_http1_close_as_fastapi() {
     replay_websockets(Stack::Axum, App::App, Protocol::Http1).await;
     replay_websockets(Stack::Axum, App::Custom, Protocol::Http1).await;
 }
 
 #[tokio::test]
-async fn axum_websockets_over_http2() {
+async fn axum_websockets_over_http2_close_as_fastapi() {
     replay_websockets(Stack::Axum, App::App, Protocol::Http2).await;
     replay_websockets(Stack::Axum, App::Custom, Protocol::Http2).await;
 }
 
 #[tokio::test]
-async fn hyper_websockets_over_http1() {
+async fn hyper_websockets_over_http1_close_as_fastapi() {
     replay_websockets(Stack::Hyper, App::App, Protocol::Http1).await;
     replay_websockets(Stack::Hyper, App::Custom, Protocol::Http1).await;
 }
 
 #[tokio::test]
-async fn hyper_websockets_over_http2() {
+async fn hyper_websockets_over_http2_close_as_fastapi() {
     replay_websockets(Stack::Hyper, App::App, Protocol::Http2).await;
     replay_websockets(Stack::Hyper, App::Custom, Protocol::Http2).await;
 }
@@ -188,18 +193,18 @@ async fn replay_websockets(stack: Stack, app: App, protocol: Protocol) {
 
     for case in case::websocket_cases_of(app.name()) {
         let request = &case.request;
-        let ways = match request.path.split('?').next() {
+        let mechanisms = match request.path.split('?').next() {
             Some("/ws/error-before" | "/ws/return" | "/ws/nope") => &[""],
-            _ => &WAYS[..],
+            _ => &MECHANISMS[..],
         };
-        for way in ways {
+        for mechanism in mechanisms {
             conversations += 1;
-            let path = with_query(&request.path, way);
+            let path = with_query(&request.path, mechanism);
             let expected = case.expected();
             let got = match client.converse(&path, &request.send).await {
                 Ok(got) if got.matches(expected) => continue,
                 Ok(got) => got.to_string(),
-                Err(error) => format!("no clean end: {error}"),
+                Err(error) => format!("no orderly end: {error}"),
             };
             mismatches.push(format!(
                 "{} ({stack:?}, {app:?}, {protocol:?}, {path})\n  expected {expected}\n  got      {got}",
@@ -210,15 +215,19 @@ async fn replay_websockets(stack: Stack, app: App, protocol: Protocol) {
 
     assert!(
         mismatches.is_empty(),
-        "{} of {conversations} WebSockets end otherwise:\n{}",
+        "{} of {conversations} WebSockets end differently:\n{}",
         mismatches.len(),
         mismatches.join("\n"),
     );
-    let (cases, throwing) = app.websocket_cases();
-    assert_eq!(conversations, throwing * WAYS.len() + (cases - throwing));
+    let (cases, failing) = app.websocket_cases();
+    assert_eq!(
+        conversations,
+        failing * MECHANISMS.len() + (cases - failing)
+    );
 }
 
-/// No case has a `HEAD` that succeeds, or one of an exception that `GET` gets as well.
+/// The recorded cases have no successful `HEAD`, and no `HEAD` of an exception that a `GET` gets
+/// too.
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     for (stack, app) in [
@@ -244,7 +253,7 @@ async fn head_is_get_without_the_body() {
                 let head = client.send(Method::HEAD, path, &none, None);
                 let head = head.await.unwrap();
                 if app.name() == "custom" && path == "/nope" {
-                    // Its text names the method, which is one letter longer.
+                    // The text contains the method, and `HEAD` is one letter longer.
                     assert_eq!(head.status, get.status);
                     continue;
                 }
@@ -256,9 +265,9 @@ async fn head_is_get_without_the_body() {
     }
 }
 
-/// No case asks the WebSocket routes for anything else.
+/// The recorded cases request nothing but WebSockets from these routes.
 #[tokio::test]
-async fn a_plain_request_is_told_to_upgrade() {
+async fn a_plain_request_to_a_websocket_route_is_a_426() {
     let [axum, hyper] = [
         serve(Stack::Axum, App::App).await,
         serve(Stack::Hyper, App::App).await,
@@ -283,15 +292,15 @@ async fn a_plain_request_is_told_to_upgrade() {
 }
 
 async fn serve(stack: Stack, app: App) -> SocketAddr {
-    keep_the_panics_of_exceptions_quiet();
+    silence_panics_with_exceptions();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(stack.serve(listener, app.layer()));
     address
 }
 
-/// `?via=panicked` runs the panic hook: hundreds of messages would bury the mismatches.
-fn keep_the_panics_of_exceptions_quiet() {
+/// `?via=panicked` runs the panic hook, and hundreds of messages would hide the mismatches.
+fn silence_panics_with_exceptions() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let hook = panic::take_hook();

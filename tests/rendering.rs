@@ -1,6 +1,6 @@
-//! From an exception to what the client gets, by every rule there is.
+//! Rendering of exceptions: every rule for status, headers and body.
 
-mod common;
+mod support;
 
 use std::sync::{
     Arc, Mutex,
@@ -20,19 +20,19 @@ use tower_exception::{
 };
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use common::{Differences, PLAIN_500, PROTOCOLS, Protocol, SECRET_TEXT, Server};
+use support::{Differences, PLAIN_500, PROTOCOLS, Protocol, SECRET_TEXT, Server};
 
-/// How an exception reaches the layer.
+/// The mechanism by which an exception reaches the layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Way {
+enum Mechanism {
     Returned,
     Attached,
     Raised,
 }
 
-const WAYS: [Way; 3] = [Way::Returned, Way::Attached, Way::Raised];
+const MECHANISMS: [Mechanism; 3] = [Mechanism::Returned, Mechanism::Attached, Mechanism::Raised];
 
-impl Way {
+impl Mechanism {
     fn go(self, exception: HttpException) -> Result<Response<Full<Bytes>>, BoxError> {
         match self {
             Self::Returned => Err(exception.into()),
@@ -42,33 +42,35 @@ impl Way {
     }
 }
 
-/// A service that throws what `make` makes, in one way or another.
-macro_rules! thrower {
-    ($way:expr, $make:expr) => {{
-        let (way, make) = ($way, $make);
-        service_fn(move |_: Request<Incoming>| async move { way.go(make()) })
+/// Makes a service that fails with the exception of `make`, by one mechanism.
+macro_rules! failing {
+    ($mechanism:expr, $make:expr) => {{
+        let (mechanism, make) = ($mechanism, $make);
+        service_fn(move |_: Request<Incoming>| async move { mechanism.go(make()) })
     }};
 }
 
-/// A layer like the default one, that was told to do what it does anyway.
-fn told_layer() -> ExceptionLayer<tower_exception::Custom> {
-    ExceptionLayer::new().render(Json)
+/// Returns a configured layer that renders as the default one.
+fn configured_layer() -> ExceptionLayer<tower_exception::config::Configured> {
+    ExceptionLayer::new().with_renderer(Json)
 }
 
 type Make = fn() -> HttpException;
 
-/// For each row, whatever the way, the protocol and the layer: a `GET` gives the answer, and a `HEAD` gives its
-/// head.
+/// Checks each row with every mechanism, protocol and layer: `GET` receives the expected response,
+/// and `HEAD` its head.
 async fn check(rows: &[(&str, Make, &str)]) {
     let mut differences = Differences::default();
     for &(name, make, expected) in rows {
         let head = expected.split(" | {").next().unwrap();
-        for way in WAYS {
-            let default = Server::start(ExceptionLayer::new().layer(thrower!(way, make))).await;
-            let told = Server::start(told_layer().layer(thrower!(way, make))).await;
+        for mechanism in MECHANISMS {
+            let default =
+                Server::start(ExceptionLayer::new().layer(failing!(mechanism, make))).await;
+            let configured =
+                Server::start(configured_layer().layer(failing!(mechanism, make))).await;
             for protocol in PROTOCOLS {
-                for (server, layer) in [(&default, "default"), (&told, "told")] {
-                    let case = format!("{name}, {way:?}, over {protocol:?}, {layer} layer");
+                for (server, layer) in [(&default, "default"), (&configured, "configured")] {
+                    let case = format!("{name}, {mechanism:?}, over {protocol:?}, {layer} layer");
                     let mut client = server.connect(protocol).await;
                     for (method, expected) in [(Method::GET, expected), (Method::HEAD, head)] {
                         let got = client.ask(method.clone(), "/").await;
@@ -94,7 +96,7 @@ fn status(code: u16) -> HttpException {
 }
 
 #[tokio::test]
-async fn details() {
+async fn details_are_rendered_as_json() {
     #[derive(Serialize)]
     struct Shortage {
         wanted: u32,
@@ -143,7 +145,7 @@ async fn details() {
             "a struct, its fields in their order",
             || {
                 let shortage = Shortage { wanted: 3, left: None, by: &["you", "me"] };
-                status(409).with_json(&shortage).unwrap()
+                status(409).try_with_json(&shortage).unwrap()
             },
             r#"409 | content-length: 53 | content-type: application/json | {"detail":{"wanted":3,"left":null,"by":["you","me"]}}"#,
         ),
@@ -177,8 +179,8 @@ async fn details() {
 }
 
 #[tokio::test]
-async fn statuses() {
-    /// With all that an exception can have.
+async fn statuses_decide_on_the_body() {
+    /// Returns an exception with a detail and headers.
     fn laden(code: u16) -> HttpException {
         status(code)
             .with_detail("detail")
@@ -219,7 +221,7 @@ async fn statuses() {
 }
 
 #[tokio::test]
-async fn headers() {
+async fn headers_of_the_exception_are_appended() {
     check(&[
         (
             "one",
@@ -241,7 +243,7 @@ async fn headers() {
             r#"400 | content-length: 15 | content-type: application/json | x-latin: caf\xe9 | {"detail":"no"}"#,
         ),
         (
-            "one that describes no body, though its name says content",
+            "one that describes no body, though its name contains content",
             || {
                 HttpException::from((StatusCode::RANGE_NOT_SATISFIABLE, "no"))
                     .with_header(header::CONTENT_RANGE, value("bytes */1234"))
@@ -261,7 +263,7 @@ async fn headers() {
 }
 
 #[tokio::test]
-async fn headers_that_frame_the_message_are_left_out() {
+async fn headers_that_frame_the_message_are_dropped() {
     macro_rules! rows {
         ($($name:literal: $value:literal)*) => {
             [$((
@@ -290,21 +292,21 @@ async fn headers_that_frame_the_message_are_left_out() {
     .await;
 }
 
-/// Over HTTP/2 there is no such header, and hyper takes it out.
+/// HTTP/2 has no such header (RFC 9113, section 8.2.2), and hyper removes it.
 #[tokio::test]
-async fn a_426_says_what_to_upgrade_to() {
+async fn a_426_names_the_protocol_to_upgrade_to() {
     let expected = [
         r#"426 | connection: upgrade | content-length: 29 | content-type: application/json | upgrade: HTTP/2.0 | {"detail":"Upgrade Required"}"#,
         r#"426 | content-length: 29 | content-type: application/json | {"detail":"Upgrade Required"}"#,
     ];
-    for way in WAYS {
+    for mechanism in MECHANISMS {
         let make = || status(426).with_header(header::UPGRADE, value("HTTP/2.0"));
-        let server = Server::start(ExceptionLayer::new().layer(thrower!(way, make))).await;
+        let server = Server::start(ExceptionLayer::new().layer(failing!(mechanism, make))).await;
         for (protocol, expected) in PROTOCOLS.into_iter().zip(expected) {
             assert_eq!(
                 server.connect(protocol).await.get("/").await,
                 expected,
-                "{way:?}"
+                "{mechanism:?}"
             );
         }
     }
@@ -318,25 +320,26 @@ fn text(exception: &HttpException, _: &RequestHead) -> Rendered {
 async fn a_renderer_sees_the_head_of_the_request() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sees = Arc::clone(&seen);
-    let layer =
-        ExceptionLayer::new().render(move |exception: &HttpException, request: &RequestHead| {
+    let layer = ExceptionLayer::new().with_renderer(
+        move |exception: &HttpException, request: &RequestHead| {
             let path = request.uri().path_and_query().unwrap().to_string();
             let head = (request.method().clone(), path, request.version());
             sees.lock().unwrap().push(head);
             text(exception, request)
-        });
-    for way in WAYS {
+        },
+    );
+    for mechanism in MECHANISMS {
         let make = || HttpException::gone("sold out");
-        let server = Server::start(layer.layer(thrower!(way, make))).await;
+        let server = Server::start(layer.layer(failing!(mechanism, make))).await;
         for protocol in PROTOCOLS {
-            let answer = server
+            let received = server
                 .connect(protocol)
                 .await
                 .ask(Method::PUT, "/a/b?c=d")
                 .await;
             let expected =
                 "410 | content-length: 22 | content-type: text/plain | it was a 410: sold out";
-            assert_eq!(answer, expected, "{way:?} over {protocol:?}");
+            assert_eq!(received, expected, "{mechanism:?} over {protocol:?}");
             let version = match protocol {
                 Protocol::Http1 => http::Version::HTTP_11,
                 Protocol::Http2 => http::Version::HTTP_2,
@@ -348,7 +351,7 @@ async fn a_renderer_sees_the_head_of_the_request() {
 }
 
 #[tokio::test]
-async fn a_renderer_obeys_the_rules() {
+async fn the_rules_apply_to_every_renderer() {
     let rows: [(Make, &str, &str); 4] = [
         (
             || HttpException::gone("x").with_header(header::CONTENT_TYPE, value("text/markdown")),
@@ -367,14 +370,14 @@ async fn a_renderer_obeys_the_rules() {
             " | it was a 500: Internal Server Error",
         ),
     ];
-    let layer = ExceptionLayer::new().render(text);
+    let layer = ExceptionLayer::new().with_renderer(text);
     let mut differences = Differences::default();
     for (make, head, body) in rows {
-        for way in WAYS {
-            let server = Server::start(layer.layer(thrower!(way, make))).await;
+        for mechanism in MECHANISMS {
+            let server = Server::start(layer.layer(failing!(mechanism, make))).await;
             for protocol in PROTOCOLS {
                 let mut client = server.connect(protocol).await;
-                let case = format!("{way:?} over {protocol:?}");
+                let case = format!("{mechanism:?} over {protocol:?}");
                 let got = client.get("/").await;
                 differences.note(&format!("GET {case}"), &got, &format!("{head}{body}"));
                 let got = client.ask(Method::HEAD, "/").await;
@@ -386,7 +389,7 @@ async fn a_renderer_obeys_the_rules() {
 }
 
 #[tokio::test]
-async fn a_renderer_that_fails_is_answered_for_once() {
+async fn a_renderer_that_fails_is_a_500_and_runs_once() {
     let failures: [fn() -> Rendered; 3] = [
         || panic!("the password is hunter2"),
         || HttpException::gone(SECRET_TEXT).raise(),
@@ -394,36 +397,37 @@ async fn a_renderer_that_fails_is_answered_for_once() {
     ];
     let head = PLAIN_500.split(" | {").next().unwrap();
     for fail in failures {
-        for way in WAYS {
+        for mechanism in MECHANISMS {
             let runs = Arc::<AtomicUsize>::default();
             let counter = Arc::clone(&runs);
-            let layer = ExceptionLayer::new().render(move |_: &_, _: &_| {
+            let layer = ExceptionLayer::new().with_renderer(move |_: &_, _: &_| {
                 counter.fetch_add(1, SeqCst);
                 fail()
             });
             let make =
                 || HttpException::not_found("x").with_header(name("x-own"), value(SECRET_TEXT));
-            let server = Server::start(layer.layer(thrower!(way, make))).await;
+            let server = Server::start(layer.layer(failing!(mechanism, make))).await;
             for protocol in PROTOCOLS {
                 let mut client = server.connect(protocol).await;
                 for (method, expected) in [(Method::GET, PLAIN_500), (Method::HEAD, head)] {
                     runs.store(0, SeqCst);
-                    let answer = client.ask(method, "/").await;
-                    assert_eq!(answer, expected, "{way:?} over {protocol:?}");
-                    assert_eq!(runs.load(SeqCst), 1, "{way:?} over {protocol:?}");
+                    let received = client.ask(method, "/").await;
+                    assert_eq!(received, expected, "{mechanism:?} over {protocol:?}");
+                    assert_eq!(runs.load(SeqCst), 1, "{mechanism:?} over {protocol:?}");
                 }
             }
         }
     }
 }
 
-/// What stands between the service and the layer has had its say when the exception is rendered anew.
+/// A layer between the service and the exception layer sets headers before the exception is
+/// rendered anew.
 #[tokio::test]
-async fn what_was_put_in_the_head_in_between_stays_bar_what_describes_the_old_body() {
+async fn headers_set_between_stay_except_those_that_describe_the_old_body() {
     let set = |name, text| SetResponseHeaderLayer::overriding(name, value(text));
     let stack = ServiceBuilder::new()
-        .layer(ExceptionLayer::new().render(text))
-        .layer(set(name("x-between"), "kept"))
+        .layer(ExceptionLayer::new().with_renderer(text))
+        .layer(set(name("x-between"), "between"))
         .layer(set(name("x-both"), "between"))
         .layer(set(header::CONTENT_TYPE, "application/problem+json"))
         .layer(set(header::CONTENT_ENCODING, "identity"))
@@ -435,11 +439,11 @@ async fn what_was_put_in_the_head_in_between_stays_bar_what_describes_the_old_bo
             .with_header(name("x-own"), value("2"))
             .with_header(name("x-both"), value("own"))
     };
-    let server = Server::start(stack.service(thrower!(Way::Attached, make))).await;
+    let server = Server::start(stack.service(failing!(Mechanism::Attached, make))).await;
     for protocol in PROTOCOLS {
         assert_eq!(
             server.connect(protocol).await.get("/").await,
-            "404 | content-length: 28 | content-type: text/plain | x-between: kept | x-both: between | \
+            "404 | content-length: 28 | content-type: text/plain | x-between: between | x-both: between | \
              x-own: 1 | x-own: 2 | it was a 404: Item not found"
         );
     }
@@ -447,7 +451,7 @@ async fn what_was_put_in_the_head_in_between_stays_bar_what_describes_the_old_bo
 
 /// The default rendering of an inner layer is provisional.
 #[tokio::test]
-async fn the_outermost_renderer_renders() {
+async fn the_outermost_renderer_wins() {
     fn other(_: &HttpException, _: &RequestHead) -> Rendered {
         Rendered::new(value("text/html"), "<h1>other</h1>")
     }
@@ -456,9 +460,9 @@ async fn the_outermost_renderer_renders() {
     let html = "404 | content-length: 14 | content-type: text/html | x-own: own | <h1>other</h1>";
     let plain_text =
         "404 | content-length: 15 | content-type: text/plain | x-own: own | it was a 404: x";
-    for way in WAYS {
+    for mechanism in MECHANISMS {
         let none = ExceptionLayer::new;
-        let service = || thrower!(way, make);
+        let service = || failing!(mechanism, make);
         let servers = [
             (
                 json,
@@ -466,18 +470,18 @@ async fn the_outermost_renderer_renders() {
             ),
             (
                 plain_text,
-                Server::start(none().render(text).layer(none().layer(service()))).await,
+                Server::start(none().with_renderer(text).layer(none().layer(service()))).await,
             ),
             (
                 html,
-                Server::start(none().layer(none().render(other).layer(service()))).await,
+                Server::start(none().layer(none().with_renderer(other).layer(service()))).await,
             ),
             (
                 plain_text,
                 Server::start(
                     none()
-                        .render(text)
-                        .layer(none().render(other).layer(service())),
+                        .with_renderer(text)
+                        .layer(none().with_renderer(other).layer(service())),
                 )
                 .await,
             ),
@@ -485,7 +489,7 @@ async fn the_outermost_renderer_renders() {
                 plain_text,
                 Server::start(
                     none()
-                        .render(text)
+                        .with_renderer(text)
                         .layer(none().layer(none().layer(service()))),
                 )
                 .await,
@@ -495,23 +499,23 @@ async fn the_outermost_renderer_renders() {
             let (head, _) = expected.rsplit_once(" | ").unwrap();
             for protocol in PROTOCOLS {
                 let mut client = server.connect(protocol).await;
-                assert_eq!(client.get("/").await, expected, "{way:?}");
-                assert_eq!(client.ask(Method::HEAD, "/").await, head, "{way:?}");
+                assert_eq!(client.get("/").await, expected, "{mechanism:?}");
+                assert_eq!(client.ask(Method::HEAD, "/").await, head, "{mechanism:?}");
             }
         }
     }
 }
 
-/// What an error and a panic become is an exception too.
+/// An inner layer makes an exception of an error and of a panic.
 #[tokio::test]
-async fn the_outermost_renderer_renders_what_an_inner_layer_made_of_a_panic() {
+async fn the_outermost_renderer_renders_a_panic_caught_by_an_inner_layer() {
     let service = service_fn(
         async |_: Request<Incoming>| -> Result<Response<Full<Bytes>>, BoxError> {
             panic!("the password is hunter2")
         },
     );
     let stack = ServiceBuilder::new()
-        .layer(ExceptionLayer::new().render(text))
+        .layer(ExceptionLayer::new().with_renderer(text))
         .layer(ExceptionLayer::new());
     let server = Server::start(stack.service(service)).await;
     assert_eq!(
@@ -521,8 +525,8 @@ async fn the_outermost_renderer_renders_what_an_inner_layer_made_of_a_panic() {
 }
 
 #[tokio::test]
-async fn an_exception_is_attached_where_a_layer_is_outside() {
-    /// Shows in a header which exception is attached to the response.
+async fn a_rendered_exception_is_attached_only_below_another_layer() {
+    /// Returns a function that writes the attached exception into a header.
     fn probe<B>(header: &'static str) -> impl Clone + Fn(Response<B>) -> Response<B> {
         move |mut response| {
             let exception = response.extensions().get::<HttpException>();
@@ -533,42 +537,42 @@ async fn an_exception_is_attached_where_a_layer_is_outside() {
         }
     }
 
-    for way in [Way::Returned, Way::Raised] {
+    for mechanism in [Mechanism::Returned, Mechanism::Raised] {
         let make = || HttpException::gone("x");
         let stack = ServiceBuilder::new()
             .layer(MapResponseLayer::new(probe("x-outside")))
             .layer(ExceptionLayer::new());
-        let server = Server::start(stack.service(thrower!(way, make))).await;
+        let server = Server::start(stack.service(failing!(mechanism, make))).await;
         let expected = r#"410 | content-length: 14 | content-type: application/json | x-outside: none | {"detail":"x"}"#;
         assert_eq!(
             server.connect(Protocol::Http1).await.get("/").await,
             expected,
-            "{way:?}"
+            "{mechanism:?}"
         );
 
         let stack = ServiceBuilder::new()
             .layer(ExceptionLayer::new())
             .layer(MapResponseLayer::new(probe("x-between")))
             .layer(ExceptionLayer::new());
-        let server = Server::start(stack.service(thrower!(way, make))).await;
+        let server = Server::start(stack.service(failing!(mechanism, make))).await;
         let expected = r#"410 | content-length: 14 | content-type: application/json | x-between: 410: x | {"detail":"x"}"#;
         assert_eq!(
             server.connect(Protocol::Http1).await.get("/").await,
             expected,
-            "{way:?}"
+            "{mechanism:?}"
         );
 
         let stack = ServiceBuilder::new()
             .layer(MapResponseLayer::new(probe("x-outside")))
-            .layer(told_layer())
+            .layer(configured_layer())
             .layer(MapResponseLayer::new(probe("x-between")))
-            .layer(told_layer());
-        let server = Server::start(stack.service(thrower!(way, make))).await;
+            .layer(configured_layer());
+        let server = Server::start(stack.service(failing!(mechanism, make))).await;
         let expected = r#"410 | content-length: 14 | content-type: application/json | x-between: 410: x | x-outside: none | {"detail":"x"}"#;
         assert_eq!(
             server.connect(Protocol::Http1).await.get("/").await,
             expected,
-            "{way:?}"
+            "{mechanism:?}"
         );
     }
 }

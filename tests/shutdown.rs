@@ -1,4 +1,4 @@
-//! A server goes down that has a thousand WebSockets open: `close_all`.
+//! Shutdown of a server with a thousand open WebSockets, by `close_all`.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -24,27 +24,29 @@ use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, protocol::CloseFrame},
 };
-use tower_exception::{CloseCode, Custom, ExceptionLayer, WebSocketException};
+use tower_exception::{
+    CloseCode, ExceptionLayer, WebSocketException, WebSockets, config::Configured,
+};
 
-/// Of one thousand, these answer the close frame.
-const ANSWERING: usize = 700;
-/// These read it, and say nothing.
+/// Number of clients that reply to the close frame.
+const REPLYING: usize = 700;
+/// Number of clients that read the close frame and do not reply.
 const SILENT: usize = 150;
-/// These do not read at all.
+/// Number of clients that do not read.
 const DEAF: usize = 140;
-/// Nor do these, to whom the server is sending more than the sockets hold.
+/// Number of clients that do not read while the server sends more than the sockets buffer.
 const FLOODED: usize = 10;
 const FLOOD: &[u8] = &[0; 8 << 20];
-const ALL: usize = ANSWERING + SILENT + DEAF + FLOODED;
+const ALL: usize = REPLYING + SILENT + DEAF + FLOODED;
 
-/// Who comes while the others are being closed.
+/// Number of clients that connect while the others are being closed.
 const LATE: usize = 20;
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// What does not come in this time does not come.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit of one step.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
-/// The whole of what is sent to each: a close frame.
+/// The close frame, which is all that the server sends to a client.
 const CLOSE: &[u8] = b"\x88\x0c\x03\xf4back soon!";
 
 fn restart() -> WebSocketException {
@@ -54,83 +56,84 @@ fn restart() -> WebSocketException {
 type Client = WebSocketStream<TcpStream>;
 
 #[test]
-fn a_thousand_connections() {
-    // Each takes two open files, where many systems allow 1024 unless they are asked.
+fn close_all_closes_a_thousand_connections() {
+    // Each client takes two open files, and many systems allow 1024 by default.
     let files = rlimit::increase_nofile_limit(4096).unwrap();
     assert!(files > 2 * (ALL + LATE) as u64 + 100, "{files}");
 
     let server = runtime();
     let clients = runtime();
-    let layer = ExceptionLayer::new().close_timeout(CLOSE_TIMEOUT);
-    let upgrades = layer.upgrades();
+    let websockets = WebSockets::new().close_timeout(CLOSE_TIMEOUT);
+    let layer = ExceptionLayer::new().with_websockets(websockets.clone());
     let address = server.block_on(serve(app(layer)));
     let idle = server.metrics().num_alive_tasks();
     clients.block_on(async {
-        let answering = connect_many(address, "/wait", ANSWERING).await;
+        let replying = connect_many(address, "/wait", REPLYING).await;
         let silent = connect_many(address, "/wait", SILENT).await;
         let deaf = connect_many(address, "/wait", DEAF).await;
         let flooded = connect_many(address, "/flood", FLOODED).await;
-        assert_eq!(upgrades.count(), ALL);
+        assert_eq!(websockets.count(), ALL);
 
         let began = Instant::now();
         let close_all = server.spawn({
-            let upgrades = upgrades.clone();
-            async move { upgrades.close_all(restart()).await }
+            let websockets = websockets.clone();
+            async move { websockets.close_all(restart()).await }
         });
-        let mut answering = spawn_all(answering, see_the_close);
-        let silent = spawn_all(silent, hear_in_silence);
-        // Once the first has heard of it, the server is going down and lets others in yet.
-        answering.join_next().await.unwrap().unwrap();
+        let mut replying = spawn_all(replying, receive_and_reply);
+        let silent = spawn_all(silent, receive_without_reply);
+        // The first client has received its close frame. The server still accepts connections.
+        replying.join_next().await.unwrap().unwrap();
         let late = connect_many(address, "/wait", LATE).await;
-        spawn_all(late, see_the_close).join_all().await;
-        answering.join_all().await;
+        spawn_all(late, receive_and_reply).join_all().await;
+        replying.join_all().await;
         silent.join_all().await;
         close_all.await.unwrap();
         let took = began.elapsed();
-        assert_eq!(upgrades.count(), 0);
+        assert_eq!(websockets.count(), 0);
         assert!(took >= CLOSE_TIMEOUT, "{took:?}");
         assert!(took < 2 * CLOSE_TIMEOUT, "{took:?}");
 
-        // Nothing is left of them, though the other ends are still open.
+        // The server has freed every task, though the clients have not closed their sockets.
         let gone = async {
             while server.metrics().num_alive_tasks() > idle {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        timeout(PATIENCE, gone).await.expect("tasks are left");
-        spawn_all(deaf, hear_in_silence).join_all().await;
+        timeout(TIME_LIMIT, gone).await.expect("tasks remain");
+        spawn_all(deaf, receive_without_reply).join_all().await;
         drop(flooded);
     });
 }
 
-/// Where all answer, it does not take the close timeout; and where there is nobody, it takes no time at all.
+/// If all clients reply, `close_all` returns before the close timeout. If there is no client, it
+/// returns at once.
 #[test]
-fn it_is_done_when_all_are_closed() {
+fn close_all_returns_when_all_are_closed() {
     let runtime = runtime();
     runtime.block_on(async {
-        let layer = ExceptionLayer::new().close_timeout(10 * PATIENCE);
-        let upgrades = layer.upgrades();
+        let websockets = WebSockets::new().close_timeout(10 * TIME_LIMIT);
+        let layer = ExceptionLayer::new().with_websockets(websockets.clone());
         let address = serve(app(layer)).await;
         let clients = connect_many(address, "/wait", 10).await;
         let closed = async {
-            let clients = spawn_all(clients, see_the_close);
-            upgrades.close_all(restart()).await;
-            assert_eq!(upgrades.count(), 0);
+            let clients = spawn_all(clients, receive_and_reply);
+            websockets.close_all(restart()).await;
+            assert_eq!(websockets.count(), 0);
             clients.join_all().await;
         };
-        timeout(PATIENCE, closed).await.expect("not done");
-        let nobody = upgrades.close_all(restart()).now_or_never();
-        assert_eq!(nobody, Some(()));
+        timeout(TIME_LIMIT, closed).await.expect("not done");
+        let without_clients = websockets.close_all(restart()).now_or_never();
+        assert_eq!(without_clients, Some(()));
 
-        // It is over, so that new ones are welcome.
+        // `close_all` has returned, so new WebSockets stay open.
         let mut client = connect(address, "/echo").await;
         client.send("hello".into()).await.unwrap();
-        let echo = timeout(PATIENCE, client.next()).await.expect("no echo");
+        let echo = timeout(TIME_LIMIT, client.next()).await.expect("no echo");
         assert_eq!(echo.unwrap().unwrap(), "hello".into());
     });
 }
 
-fn app(layer: ExceptionLayer<Custom>) -> Router {
+fn app(layer: ExceptionLayer<Configured>) -> Router {
     Router::new()
         .route("/wait", any(wait))
         .route("/flood", any(flood))
@@ -138,7 +141,7 @@ fn app(layer: ExceptionLayer<Custom>) -> Router {
         .layer(layer)
 }
 
-/// Reads to the end, and so answers what is to be answered.
+/// Reads to the end. The library replies to the close frame.
 async fn wait(upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
 }
@@ -146,7 +149,7 @@ async fn wait(upgrade: WebSocketUpgrade) -> Response {
 async fn flood(upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(async |mut socket| {
         let sent = socket.send(Message::Binary(Bytes::from_static(FLOOD)));
-        sent.await.expect_err("nobody reads it");
+        sent.await.expect_err("no client reads it");
     })
 }
 
@@ -162,7 +165,7 @@ fn runtime() -> Runtime {
     builder.worker_threads(2).enable_all().build().unwrap()
 }
 
-/// Serves for as long as the runtime is there.
+/// Serves for as long as the runtime exists.
 async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -175,8 +178,8 @@ async fn connect(address: SocketAddr, path: &str) -> Client {
         let stream = TcpStream::connect(address).await.unwrap();
         client_async(format!("ws://{address}{path}"), stream).await
     };
-    let connected = timeout(PATIENCE, connected).await;
-    connected.expect("no answer to the handshake").unwrap().0
+    let connected = timeout(TIME_LIMIT, connected).await;
+    connected.expect("no response to the handshake").unwrap().0
 }
 
 async fn connect_many(address: SocketAddr, path: &str, count: usize) -> Vec<Client> {
@@ -194,9 +197,9 @@ where
     clients.into_iter().map(task).collect()
 }
 
-/// Answers the close frame, and sees the connection end.
-async fn see_the_close(mut client: Client) {
-    let seen = timeout(PATIENCE, async {
+/// Receives the close frame, replies to it, and waits for the end of the connection.
+async fn receive_and_reply(mut client: Client) {
+    let seen = timeout(TIME_LIMIT, async {
         let first = client.next().await;
         (first, client.next().await)
     });
@@ -208,11 +211,11 @@ async fn see_the_close(mut client: Client) {
     }
 }
 
-/// Reads the close frame and does not answer it: the connection ends all the same.
-async fn hear_in_silence(client: Client) {
+/// Receives the close frame without a reply, and waits for the end of the connection.
+async fn receive_without_reply(client: Client) {
     let mut stream = client.into_inner();
-    let mut heard = Vec::new();
-    let ended = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+    let mut received = Vec::new();
+    let ended = timeout(TIME_LIMIT, stream.read_to_end(&mut received)).await;
     ended.expect("not cut").unwrap();
-    assert_eq!(heard, CLOSE);
+    assert_eq!(received, CLOSE);
 }

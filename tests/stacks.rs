@@ -1,6 +1,6 @@
-//! The layer among those of tower and tower-http, outside and inside of it.
+//! The layer in stacks with the layers of tower and tower-http, outside and inside of it.
 
-mod common;
+mod support;
 
 use std::{
     convert::Infallible,
@@ -31,7 +31,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-use common::{
+use support::{
     Client, Differences, PLAIN_500, PLAIN_504, PROTOCOLS, Protocol, SecretError, Server, request,
     within,
 };
@@ -45,7 +45,7 @@ fn not_found() -> HttpException {
     )
 }
 
-/// Does what the path says.
+/// Responds or fails as the path says.
 async fn faulty(request: Request<Incoming>) -> Result<TestResponse, BoxError> {
     match request.uri().path() {
         "/fine" => Ok(Response::new(Full::from("fine"))),
@@ -73,15 +73,15 @@ const ROWS: [(&str, &str); 6] = [
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Puts a line before all the others.
+/// Returns the expected response with another header in front.
 fn with_line_first(expected: &str, line: &str) -> String {
     expected.replacen(" | ", &format!(" | {line} | "), 1)
 }
 
-/// Long enough for a test to wait for it.
+/// A duration that a test can wait for.
 const SHORT: Duration = Duration::from_millis(20);
 
-/// Each row twice over each protocol, all over one connection: what fails must give back what it holds.
+/// Checks each row twice over each protocol, over one connection: a failure must free its permits.
 async fn check(server: Server, rows: &[(&str, impl AsRef<str>)]) {
     let mut differences = Differences::default();
     for protocol in PROTOCOLS {
@@ -95,13 +95,13 @@ async fn check(server: Server, rows: &[(&str, impl AsRef<str>)]) {
 }
 
 #[tokio::test]
-async fn service_builder_ext() {
+async fn catch_exceptions_adds_the_layer() {
     let service = ServiceBuilder::new().catch_exceptions().service_fn(faulty);
     check(Server::start(service).await, &ROWS).await;
 }
 
 #[tokio::test]
-async fn timeout_inside() {
+async fn a_timeout_works_inside() {
     let stack = ServiceBuilder::new()
         .catch_exceptions()
         .timeout(30 * SECOND);
@@ -116,7 +116,7 @@ async fn timeout_inside() {
 }
 
 #[tokio::test]
-async fn timeout_outside() {
+async fn a_timeout_works_outside() {
     let stack = ServiceBuilder::new()
         .timeout(30 * SECOND)
         .catch_exceptions();
@@ -134,7 +134,7 @@ async fn timeout_outside() {
 }
 
 #[tokio::test]
-async fn concurrency_limit_inside_and_outside() {
+async fn a_concurrency_limit_works_inside_and_outside() {
     let inside = ServiceBuilder::new()
         .catch_exceptions()
         .concurrency_limit(1);
@@ -147,7 +147,7 @@ async fn concurrency_limit_inside_and_outside() {
 }
 
 #[tokio::test]
-async fn load_shed_inside_and_outside() {
+async fn load_shed_works_inside_and_outside() {
     let entered = Arc::new(Notify::new());
     let gate = Arc::new(Notify::new());
     let gated = || {
@@ -188,9 +188,9 @@ async fn load_shed_inside_and_outside() {
     }
 }
 
-/// A rate limit cannot be cloned, and so needs a buffer.
+/// A rate limit cannot be cloned, so it needs a buffer.
 #[tokio::test]
-async fn buffer_and_rate_limit_inside_and_outside() {
+async fn a_buffer_and_a_rate_limit_work_inside_and_outside() {
     let inside = ServiceBuilder::new()
         .catch_exceptions()
         .buffer(4)
@@ -204,9 +204,9 @@ async fn buffer_and_rate_limit_inside_and_outside() {
     check(Server::start(outside.service_fn(faulty)).await, &ROWS).await;
 }
 
-/// It takes its time, and answers nevertheless.
+/// Requests wait for the rate limit, and receive their responses.
 #[tokio::test]
-async fn rate_limit_that_is_reached() {
+async fn a_reached_rate_limit_delays_requests() {
     let stack = ServiceBuilder::new()
         .buffer(4)
         .catch_exceptions()
@@ -217,7 +217,7 @@ async fn rate_limit_that_is_reached() {
     assert!(start.elapsed() >= 20 * SHORT, "it was not reached");
 }
 
-/// A service that fails where only a worker of a buffer sees it.
+/// A service that fails in the worker of a buffer.
 #[derive(Clone)]
 enum FailsEarly {
     InPollReady,
@@ -242,15 +242,15 @@ impl Service<Request<Incoming>> for FailsEarly {
 }
 
 #[tokio::test]
-async fn failures_in_the_worker_of_a_buffer() {
+async fn failures_in_the_worker_of_a_buffer_are_handled() {
     const GONE: &str =
         r#"410 | content-length: 21 | content-type: application/json | {"detail":"sold out"}"#;
-    // The buffer gives every request the error of `poll_ready`, which is a source of its own.
+    // The buffer returns the error of `poll_ready` as a source of its own error to every request.
     let inside = ServiceBuilder::new().catch_exceptions().buffer(4);
     let server = Server::start(inside.service(FailsEarly::InPollReady)).await;
     check(server, &[("/", GONE)]).await;
 
-    // The worker is gone with what was raised in it.
+    // The worker has ended with the exception that was raised in it.
     let inside = ServiceBuilder::new().catch_exceptions().buffer(4);
     let server = Server::start(inside.service(FailsEarly::InCall)).await;
     let closed = r#"503 | content-length: 32 | content-type: application/json | {"detail":"Service Unavailable"}"#;
@@ -262,9 +262,9 @@ async fn failures_in_the_worker_of_a_buffer() {
     }
 }
 
-/// The layer around is decompression, so that what the client gets was compressed and is whole.
+/// Decompression is the outermost layer, so the client can check that the compressed body is whole.
 #[tokio::test]
-async fn compression_outside() {
+async fn compression_outside_compresses_rendered_exceptions() {
     let encoded_with = MapResponseLayer::new(|mut response: Response<_>| {
         let encoding = response.headers().get(header::CONTENT_ENCODING).cloned();
         let none = HeaderValue::from_static("none");
@@ -303,16 +303,16 @@ async fn compression_outside() {
     }
 }
 
-fn gzip_please(path: &str) -> Request<()> {
+fn gzip_please(path: &str) -> Request<Full<Bytes>> {
     let mut request = request(Method::GET, path);
     let gzip = HeaderValue::from_static("gzip");
     request.headers_mut().insert(header::ACCEPT_ENCODING, gzip);
     request
 }
 
-/// What was attached and compressed is rendered anew, and is not compressed then.
+/// An attached exception is rendered anew after compression, and its new body is not compressed.
 #[tokio::test]
-async fn compression_inside() {
+async fn compression_inside_leaves_rendered_exceptions_uncompressed() {
     fn text(exception: &HttpException, _: &RequestHead) -> Rendered {
         Rendered::new(
             HeaderValue::from_static("text/plain"),
@@ -320,7 +320,7 @@ async fn compression_inside() {
         )
     }
     let stack = ServiceBuilder::new()
-        .layer(ExceptionLayer::new().render(text))
+        .layer(ExceptionLayer::new().with_renderer(text))
         .layer(CompressionLayer::new());
     let server = Server::start(stack.service_fn(faulty)).await;
     let text = "Item not found, wherever one may look for it";
@@ -336,14 +336,14 @@ async fn compression_inside() {
         let head = "404 | content-length: 49 | content-type: text/plain";
         let attached = format!("{head} | vary: accept-encoding | x-own: own | 404: {text}");
         assert_eq!(get("/attached").await, attached);
-        let elsewise = format!("{head} | x-own: own | 404: {text}");
-        assert_eq!(get("/returned").await, elsewise);
-        assert_eq!(get("/raised").await, elsewise);
+        let rendered = format!("{head} | x-own: own | 404: {text}");
+        assert_eq!(get("/returned").await, rendered);
+        assert_eq!(get("/raised").await, rendered);
     }
 }
 
 #[tokio::test]
-async fn a_body_that_fails_under_compression_is_not_taken_for_whole() {
+async fn a_body_that_fails_under_compression_is_aborted() {
     type End = fn() -> Result<&'static str, BoxError>;
     let ends: [End; 3] = [
         || Err(SecretError.into()),
@@ -356,7 +356,7 @@ async fn a_body_that_fails_under_compression_is_not_taken_for_whole() {
                 0 => Ok("half a message that is long enough for compression to begin"),
                 _ => end(),
             });
-            let mut response = Response::new(common::body(frames));
+            let mut response = Response::new(support::body(frames));
             let text = HeaderValue::from_static("text/plain");
             response.headers_mut().insert(header::CONTENT_TYPE, text);
             Ok::<Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>(response)
@@ -374,14 +374,14 @@ async fn a_body_that_fails_under_compression_is_not_taken_for_whole() {
         for server in servers {
             for protocol in PROTOCOLS {
                 let mut client = server.connect(protocol).await;
-                let answer = client.exchange(gzip_please("/")).await;
-                assert!(answer.is_err(), "{answer:?}");
+                let received = client.exchange(gzip_please("/")).await;
+                assert!(received.is_err(), "{received:?}");
             }
         }
     }
 }
 
-/// What `TraceLayer` tells of: the failures.
+/// The failures that `TraceLayer` reports.
 type Failures = Arc<Mutex<Vec<String>>>;
 
 macro_rules! trace {
@@ -395,10 +395,11 @@ macro_rules! trace {
     }};
 }
 
-/// Outside it sees answers: a server error is a failure, a client error is none, and no text leaks into it.
+/// Outside of the layer, `TraceLayer` sees responses: a server error is a failure, a client error
+/// is none, and the text of an error is not visible.
 #[tokio::test]
-async fn trace_outside() {
-    let _log = common::log_to_nowhere();
+async fn trace_outside_sees_responses() {
+    let _log = support::log_to_sink();
     let failures = Failures::default();
     let stack = ServiceBuilder::new()
         .layer(trace!(failures))
@@ -408,10 +409,10 @@ async fn trace_outside() {
     assert_eq!(*failures.lock().unwrap(), expected);
 }
 
-/// Inside it sees errors as they are.
+/// Inside of the layer, `TraceLayer` sees the errors themselves.
 #[tokio::test]
-async fn trace_inside() {
-    let _log = common::log_to_nowhere();
+async fn trace_inside_sees_errors() {
+    let _log = support::log_to_sink();
     let failures = Failures::default();
     let stack = ServiceBuilder::new()
         .catch_exceptions()
@@ -439,9 +440,9 @@ const CORS_LINES: &str = "access-control-allow-origin: * | access-control-expose
 const CORS_VARY: &str =
     "vary: origin, access-control-request-method, access-control-request-headers";
 
-/// A browser shows a page none of an answer without these headers.
+/// A browser hides a response without these headers from the page.
 #[tokio::test]
-async fn cors_outside() {
+async fn cors_outside_adds_its_headers_to_every_response() {
     let stack = ServiceBuilder::new().layer(cors()).catch_exceptions();
     let server = Server::start(stack.service_fn(faulty)).await;
     let mut differences = Differences::default();
@@ -456,25 +457,26 @@ async fn cors_outside() {
     differences.assert_none();
 }
 
-/// Gets `path` from a page of another origin. The answer is without its `vary`.
+/// Sends a `GET` as from a page of another origin. Returns the response without its `vary`.
 async fn cross_origin(client: &mut Client, path: &str) -> String {
     let mut request = request(Method::GET, path);
     let origin = HeaderValue::from_static("https://elsewhere.example");
     request.headers_mut().insert(header::ORIGIN, origin);
-    let answer = client.exchange(request).await.unwrap().to_string();
-    answer.replace(&format!(" | {CORS_VARY}"), "")
+    let received = client.exchange(request).await.unwrap().to_string();
+    received.replace(&format!(" | {CORS_VARY}"), "")
 }
 
-/// Only a response passes it: what is attached has the headers, also when it is rendered anew.
+/// Only a response passes through CORS. An attached exception has the headers, even if it is
+/// rendered anew.
 #[tokio::test]
-async fn cors_inside() {
+async fn cors_inside_misses_errors_and_raised_exceptions() {
     let plain = ServiceBuilder::new().catch_exceptions().layer(cors());
-    let told = ServiceBuilder::new()
-        .layer(ExceptionLayer::new().render(tower_exception::render::Json))
+    let configured = ServiceBuilder::new()
+        .layer(ExceptionLayer::new().with_renderer(tower_exception::render::Json))
         .layer(cors());
     let servers = [
         Server::start(plain.service_fn(faulty)).await,
-        Server::start(told.service_fn(faulty)).await,
+        Server::start(configured.service_fn(faulty)).await,
     ];
     for server in servers {
         let mut client = server.connect(Protocol::Http1).await;
@@ -489,7 +491,7 @@ async fn cors_inside() {
 }
 
 #[tokio::test]
-async fn tower_http_timeout_inside_and_outside() {
+async fn a_tower_http_timeout_works_inside_and_outside() {
     let timeout = |after| TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, after);
     let patient = ServiceBuilder::new()
         .catch_exceptions()
@@ -517,7 +519,7 @@ async fn tower_http_timeout_inside_and_outside() {
 }
 
 #[tokio::test]
-async fn set_header_outside() {
+async fn set_header_outside_sets_its_header() {
     let set = |name, value| {
         SetResponseHeaderLayer::overriding(
             HeaderName::from_static(name),
@@ -532,19 +534,19 @@ async fn set_header_outside() {
     check(server, &rows).await;
 }
 
-/// There is nothing left for it to do.
+/// No panic reaches it.
 #[tokio::test]
-async fn catch_panic_outside() {
+async fn catch_panic_outside_sees_no_panic() {
     let stack = ServiceBuilder::new()
         .layer(CatchPanicLayer::new())
         .catch_exceptions();
     check(Server::start(stack.service_fn(faulty)).await, &ROWS).await;
 }
 
-/// It takes for a panic what was raised: it belongs outside. One that lets pass what it does not know does no
-/// harm.
+/// `CatchPanicLayer` takes a raised exception for a panic, so it belongs outside. A handler that
+/// resumes the unwinding changes nothing.
 #[tokio::test]
-async fn catch_panic_inside() {
+async fn catch_panic_inside_takes_a_raise_for_a_panic() {
     let panicked =
         "500 | content-length: 16 | content-type: text/plain; charset=utf-8 | Service panicked";
     let stack = ServiceBuilder::new()
@@ -561,10 +563,10 @@ async fn catch_panic_inside() {
     check(Server::start(stack.service_fn(faulty)).await, &ROWS).await;
 }
 
-/// As one has it in production.
+/// A stack as in production.
 #[tokio::test]
-async fn all_at_once() {
-    let _log = common::log_to_nowhere();
+async fn all_layers_work_at_once() {
+    let _log = support::log_to_sink();
     let stack = ServiceBuilder::new()
         .layer(TraceLayer::new_for_http())
         .layer(CompressionLayer::new())
@@ -581,10 +583,10 @@ async fn all_at_once() {
     check(server, &rows).await;
 }
 
-/// The same in axum, where each of them sees the bodies of the one inside.
+/// In axum each layer gets the body type of the layer inside of it.
 #[cfg(feature = "axum")]
 #[tokio::test]
-async fn all_at_once_in_axum() {
+async fn all_layers_work_at_once_in_axum() {
     let stack = ServiceBuilder::new()
         .layer(TraceLayer::new_for_http())
         .layer(cors())
@@ -620,7 +622,7 @@ async fn all_at_once_in_axum() {
     }
 }
 
-/// The error type is `Infallible`, and so are the layers around it.
+/// The error type is `Infallible`, and the layers outside do not change it.
 #[test]
 fn the_stack_stays_infallible() {
     fn infallible<S: Service<Request<Full<Bytes>>, Error = Infallible>>(_: S) {}

@@ -1,4 +1,4 @@
-//! The errors of tower's and tower-http's own, which have a status without any handler.
+//! Errors of tower, tokio and tower-http that have a status without a handler.
 
 mod support;
 
@@ -24,14 +24,14 @@ use tower::{Layer, Service, ServiceBuilder, buffer::Buffer, service_fn, timeout:
 use tower_exception::{Caught, ExceptionLayer, HttpException, ServiceBuilderExt as _};
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutBody};
 
-use support::{BoxError, Outer, PATIENCE, Server};
+use support::{BoxError, Outer, Received, Server, within};
 
 type Body = Full<Bytes>;
 
 const SOON: Duration = Duration::from_millis(20);
 
-/// The answer where the service's future gives the error that `fail` makes.
-async fn answer_to<F>(fail: fn() -> F) -> support::Answer
+/// Returns the response if the service's future returns the error of `fail`.
+async fn response_to<F>(fail: fn() -> F) -> Received
 where
     F: Future<Output = BoxError> + Send + 'static,
 {
@@ -46,7 +46,7 @@ where
 }
 
 #[tokio::test]
-async fn under_axum_without_a_type_annotation() {
+async fn in_axum_no_type_annotation_is_needed() {
     let arrived = Arc::new(Notify::new());
     let busy = {
         let arrived = Arc::clone(&arrived);
@@ -65,14 +65,15 @@ async fn under_axum_without_a_type_annotation() {
                 .concurrency_limit(1)
                 .timeout(Duration::from_millis(500)),
         )
-        // As `axum::serve` does: else each request is given layers, and so a limit, of its own.
+        // `axum::serve` does this too. Otherwise each request gets its own layers, and its own
+        // limit.
         .with_state(());
     let server = Arc::new(Server::start(app).await);
     assert_eq!(server.get("/quick").await.text(), "quick");
 
     let first = Arc::clone(&server);
     let first = tokio::spawn(async move { first.get("/busy").await });
-    timeout(PATIENCE, arrived.notified()).await.unwrap();
+    within(arrived.notified()).await;
     let second = server.get("/busy").await;
     second.assert_detail(503, "Service Unavailable");
     assert_eq!(second.header("retry-after"), Some("1"));
@@ -83,16 +84,16 @@ async fn under_axum_without_a_type_annotation() {
 }
 
 #[tokio::test]
-async fn under_axum_by_the_builders_own_method() {
+async fn in_axum_catch_exceptions_adds_the_layer() {
     let app = Router::new()
         .route("/busy", get(pending::<&'static str>))
         .layer(ServiceBuilder::new().catch_exceptions().timeout(SOON));
     let server = Server::start(app).await;
-    let answer = server.get("/busy").await;
-    answer.assert_detail(504, "Gateway Timeout");
+    let received = server.get("/busy").await;
+    received.assert_detail(504, "Gateway Timeout");
 }
 
-/// A service that never answers, for tonic to serve.
+/// A service that is pending forever, for tonic to serve.
 #[derive(Clone)]
 struct Busy;
 
@@ -120,7 +121,7 @@ impl Service<Request<tonic::body::Body>> for Busy {
 }
 
 #[tokio::test]
-async fn under_tonic_without_a_type_annotation() {
+async fn in_tonic_no_type_annotation_is_needed() {
     use hyper_util::rt::{TokioExecutor, TokioIo};
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -136,7 +137,7 @@ async fn under_tonic_without_a_type_annotation() {
         .serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener));
     tokio::spawn(server);
 
-    let answer = timeout(PATIENCE, async {
+    let received = within(async {
         let stream = TcpStream::connect(address).await.unwrap();
         let io = TokioIo::new(stream);
         let (mut sender, connection) =
@@ -148,45 +149,45 @@ async fn under_tonic_without_a_type_annotation() {
         let request = request.body(Body::default()).unwrap();
         sender.send_request(request).await.unwrap()
     });
-    assert_eq!(answer.await.unwrap().status(), StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(received.await.status(), StatusCode::GATEWAY_TIMEOUT);
 }
 
 #[tokio::test]
-async fn towers_elapsed() {
-    let answer = answer_to(|| ready(Elapsed::new().into())).await;
-    answer.assert_detail(504, "Gateway Timeout");
-    assert_eq!(answer.header("retry-after"), None);
+async fn elapsed_of_tower_is_a_504() {
+    let received = response_to(|| ready(Elapsed::new().into())).await;
+    received.assert_detail(504, "Gateway Timeout");
+    assert_eq!(received.header("retry-after"), None);
 }
 
 #[tokio::test]
-async fn tokios_elapsed() {
+async fn elapsed_of_tokio_is_a_504() {
     let fail = || async { timeout(SOON, pending::<()>()).await.unwrap_err().into() };
-    let answer = answer_to(fail).await;
-    answer.assert_detail(504, "Gateway Timeout");
+    let received = response_to(fail).await;
+    received.assert_detail(504, "Gateway Timeout");
 }
 
 #[tokio::test]
-async fn overloaded() {
+async fn overloaded_is_a_503_with_retry_after() {
     let fail = || ready(tower::load_shed::error::Overloaded::new().into());
-    let answer = answer_to(fail).await;
-    answer.assert_detail(503, "Service Unavailable");
-    assert_eq!(answer.header("retry-after"), Some("1"));
+    let received = response_to(fail).await;
+    received.assert_detail(503, "Service Unavailable");
+    assert_eq!(received.header("retry-after"), Some("1"));
 }
 
 #[tokio::test]
-async fn a_buffer_whose_worker_is_gone() {
+async fn a_closed_buffer_is_a_503() {
     let service =
         service_fn(async |_: Request<Incoming>| Ok::<_, BoxError>(Response::new(Body::default())));
     let (buffer, worker) = Buffer::pair(service, 1);
     drop(worker);
     let server = Server::start(ExceptionLayer::new().layer(buffer)).await;
-    let answer = server.get("/").await;
-    answer.assert_detail(503, "Service Unavailable");
-    assert_eq!(answer.header("retry-after"), None);
+    let received = server.get("/").await;
+    received.assert_detail(503, "Service Unavailable");
+    assert_eq!(received.header("retry-after"), None);
 }
 
 #[tokio::test]
-async fn a_buffer_passes_its_services_exception_on() {
+async fn a_buffer_passes_the_exception_of_its_service_on() {
     /// A service whose `poll_ready` fails with an exception, which ends the buffer's worker.
     struct Down;
     impl Service<Request<Incoming>> for Down {
@@ -202,19 +203,19 @@ async fn a_buffer_passes_its_services_exception_on() {
         }
 
         fn call(&mut self, _: Request<Incoming>) -> Self::Future {
-            panic!("called though it was not ready")
+            panic!("a service that was not ready was called")
         }
     }
     let service = ServiceBuilder::new().catch_exceptions().buffer(1);
     let server = Server::start(service.service(Down)).await;
     for _ in 0..2 {
-        let answer = server.get("/").await;
-        answer.assert_detail(502, "down");
+        let received = server.get("/").await;
+        received.assert_detail(502, "down");
     }
 }
 
 #[tokio::test]
-async fn a_body_over_its_limit() {
+async fn a_request_body_over_its_limit_is_a_413() {
     let service = service_fn(async |request: Request<Incoming>| {
         let body = Limited::new(request.into_body(), 4).collect().await?;
         Ok::<_, BoxError>(Response::new(Body::from(body.to_bytes())))
@@ -229,7 +230,7 @@ async fn a_body_over_its_limit() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come() {
+async fn a_request_body_that_times_out_is_a_408() {
     async fn echo(request: Request<TimeoutBody<Incoming>>) -> Result<Response<Body>, BoxError> {
         let body = request.into_body().collect().await?;
         Ok(Response::new(Body::from(body.to_bytes())))
@@ -239,34 +240,34 @@ async fn a_body_that_does_not_come() {
         .layer(RequestBodyTimeoutLayer::new(SOON))
         .service_fn(echo);
     let server = Server::start(service).await;
-    let answer = timeout(PATIENCE, async {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let received = within(async {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
         let head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhalf";
         stream.write_all(head).await.unwrap();
-        let mut answer = vec![0; 1024];
-        let length = stream.read(&mut answer).await.unwrap();
-        String::from_utf8_lossy(&answer[..length]).into_owned()
+        let mut received = vec![0; 1024];
+        let length = stream.read(&mut received).await.unwrap();
+        String::from_utf8_lossy(&received[..length]).into_owned()
     });
-    let answer = answer.await.unwrap();
+    let received = received.await;
     assert!(
-        answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"),
-        "{answer}"
+        received.starts_with("HTTP/1.1 408 Request Timeout\r\n"),
+        "{received}"
     );
     assert!(
-        answer.ends_with(r#"{"detail":"Request Timeout"}"#),
-        "{answer}"
+        received.ends_with(r#"{"detail":"Request Timeout"}"#),
+        "{received}"
     );
 }
 
 #[tokio::test]
-async fn one_that_is_the_source_of_another_error() {
+async fn a_known_error_may_be_the_source_of_another_error() {
     let fail = || ready(Outer::of(Elapsed::new()).into());
-    let answer = answer_to(fail).await;
-    answer.assert_detail(504, "Gateway Timeout");
+    let received = response_to(fail).await;
+    received.assert_detail(504, "Gateway Timeout");
 }
 
 #[tokio::test]
-async fn an_exception_further_out_is_the_answer() {
+async fn an_exception_outside_of_a_known_error_wins() {
     let fail = || {
         ready(
             HttpException::gone("sold out")
@@ -274,16 +275,16 @@ async fn an_exception_further_out_is_the_answer() {
                 .into(),
         )
     };
-    let answer = answer_to(fail).await;
-    answer.assert_detail(410, "sold out");
+    let received = response_to(fail).await;
+    received.assert_detail(410, "sold out");
 }
 
 #[tokio::test]
-async fn a_handler_comes_first() {
+async fn a_handler_comes_before_the_table() {
     let layer = ExceptionLayer::new().on(|_: Caught<Elapsed>| StatusCode::IM_A_TEAPOT);
     let service = ServiceBuilder::new().layer(layer).timeout(SOON).service_fn(
         async |_: Request<Incoming>| pending::<Result<Response<Body>, BoxError>>().await,
     );
-    let answer = Server::start(service).await.get("/").await;
-    answer.assert_detail(418, "I'm a teapot");
+    let received = Server::start(service).await.get("/").await;
+    received.assert_detail(418, "I'm a teapot");
 }

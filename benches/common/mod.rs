@@ -1,4 +1,4 @@
-//! What the benches have in common: one request, and the services that answer it.
+//! One request and the services that respond to it, shared by the benches.
 #![allow(dead_code, reason = "no bench uses all of it")]
 
 use std::{
@@ -19,7 +19,7 @@ pub type HttpRequest = Request<Full<Bytes>>;
 pub type HttpResponse = Response<Full<Bytes>>;
 pub type HttpResult = Result<HttpResponse, BoxError>;
 
-/// One request, as a server does it: ready, call, poll, then every frame of the body.
+/// Sends one request as a server does: `poll_ready`, `call`, the future, every frame of the body.
 pub fn exchange<S, B>(service: &mut S) -> StatusCode
 where
     S: Service<HttpRequest, Response = Response<B>, Error: Into<BoxError>>,
@@ -73,15 +73,15 @@ pub async fn panics(_: HttpRequest) -> HttpResult {
     panic!("Item not found")
 }
 
-/// How a call comes back without a result.
+/// Way in which the innermost call fails.
 #[derive(Clone, Copy)]
-pub enum Leave {
+pub enum FailBy {
     Return,
     RaiseAsync,
     Raise,
 }
 
-/// What a function has that its destructor must give back.
+/// Local variable of each call whose destructor must run.
 struct Held(u32);
 
 impl Drop for Held {
@@ -90,49 +90,49 @@ impl Drop for Held {
     }
 }
 
-async fn leave(leave: Leave) -> Result<u32, HttpException> {
-    match leave {
-        Leave::Return => Err(not_found()),
-        Leave::RaiseAsync => not_found().raise_async().await,
-        Leave::Raise => not_found().raise(),
+async fn fail(by: FailBy) -> Result<u32, HttpException> {
+    match by {
+        FailBy::Return => Err(not_found()),
+        FailBy::RaiseAsync => not_found().raise_async().await,
+        FailBy::Raise => not_found().raise(),
     }
 }
 
-/// As many async calls down, each in a box of its own, as `async_trait` and recursion have it: the calls
-/// stay calls, whatever the compiler inlines.
+/// Fails after so many nested async calls, each in a box of its own, as with `async_trait` and
+/// recursion. The compiler cannot inline them.
 pub fn boxed(
     calls: u32,
-    how: Leave,
+    by: FailBy,
 ) -> Pin<Box<dyn Future<Output = Result<u32, HttpException>> + Send>> {
     Box::pin(async move {
         let held = Held(calls);
         let below = match calls {
-            0 | 1 => leave(how).await?,
-            _ => boxed(calls - 1, how).await?,
+            0 | 1 => fail(by).await?,
+            _ => boxed(calls - 1, by).await?,
         };
         Ok(below + black_box(held.0))
     })
 }
 
-/// As many async calls down as there are `Call`s around [`End`], one future inside the other: the compiler
-/// inlines as much of it as it likes.
+/// Fails after as many nested async calls as there are [`Call`]s around [`End`], one future inside
+/// another. The compiler is free to inline them.
 pub trait Nested {
-    fn call(how: Leave) -> impl Future<Output = Result<u32, HttpException>> + Send;
+    fn call(by: FailBy) -> impl Future<Output = Result<u32, HttpException>> + Send;
 }
 
 pub struct Call<N>(N);
 pub struct End;
 
 impl Nested for End {
-    async fn call(how: Leave) -> Result<u32, HttpException> {
-        leave(how).await
+    async fn call(by: FailBy) -> Result<u32, HttpException> {
+        fail(by).await
     }
 }
 
 impl<N: Nested> Nested for Call<N> {
-    async fn call(how: Leave) -> Result<u32, HttpException> {
+    async fn call(by: FailBy) -> Result<u32, HttpException> {
         let held = Held(1);
-        let below = N::call(how).await?;
+        let below = N::call(by).await?;
         Ok(below + black_box(held.0))
     }
 }

@@ -14,11 +14,11 @@ use tokio::{net::TcpListener, runtime};
 
 pub struct Server {
     pub address: SocketAddr,
-    /// Where Linux tells how long the server's thread has run.
+    /// File in which Linux reports the running time of the server's thread.
     schedstat: Option<PathBuf>,
 }
 
-/// Starts the server. It runs as long as the process.
+/// Starts the server, which runs until the process ends.
 pub fn start(app: Router) -> Server {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -40,7 +40,7 @@ pub fn start(app: Router) -> Server {
 }
 
 impl Server {
-    /// For how long the server's thread has run, where that can be told.
+    /// Returns the running time of the server's thread, if the system reports it.
     pub fn cpu_time(&self) -> Option<Duration> {
         let text = fs::read_to_string(self.schedstat.as_ref()?).ok()?;
         let nanoseconds = text.split_whitespace().next()?.parse().ok()?;

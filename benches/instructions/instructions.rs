@@ -1,4 +1,4 @@
-//! Instructions of a hundred requests, by case. `check.sh` runs it, and says what for.
+//! Counts the instructions of a hundred requests, by case; `check.sh` runs it and explains why.
 
 use std::hint::black_box;
 
@@ -16,28 +16,30 @@ use common::*;
 
 const REQUESTS: u32 = 100;
 
-/// glibc copies memory by what the processor has, and half of what a layer adds are copies of the request
-/// and the response. So it is told to do without what not every processor has that has AVX2.
-const COPIES: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-ERMS,-FSRM,-RTM";
+/// Makes glibc ignore the processor features that some processors with AVX2 lack. glibc chooses by
+/// them a way to copy memory, and half of the instructions that a layer adds copy the request and
+/// the response.
+const GLIBC_TUNABLES: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-ERMS,-FSRM,-RTM";
 
-type Ask = Box<dyn FnMut()>;
+type SendRequest = Box<dyn FnMut()>;
 
-/// Asks a service that has answered before, so that nothing is counted that is done but once.
-fn warm<S, B>(mut service: S) -> Ask
+/// Returns a function that sends one request. It has run before, so that one-time work is not
+/// counted.
+fn warm<S, B>(mut service: S) -> SendRequest
 where
     S: Service<HttpRequest, Response = Response<B>, Error: Into<BoxError>> + 'static,
     B: Body<Data = Bytes>,
 {
-    let mut ask: Ask = Box::new(move || {
+    let mut send: SendRequest = Box::new(move || {
         black_box(exchange(&mut service));
     });
-    run(&mut ask);
-    ask
+    run(&mut send);
+    send
 }
 
-fn run(ask: &mut Ask) {
+fn run(send: &mut SendRequest) {
     for _ in 0..REQUESTS {
-        ask();
+        send();
     }
 }
 
@@ -46,9 +48,9 @@ macro_rules! cases {
         $(
             #[library_benchmark]
             #[bench::requests(warm($service))]
-            fn $name(mut ask: Ask) -> Ask {
-                run(&mut ask);
-                ask
+            fn $name(mut send: SendRequest) -> SendRequest {
+                run(&mut send);
+                send
             }
         )*
 
@@ -66,6 +68,6 @@ cases! {
 }
 
 main!(
-    config = LibraryBenchmarkConfig::default().env("GLIBC_TUNABLES", COPIES),
+    config = LibraryBenchmarkConfig::default().env("GLIBC_TUNABLES", GLIBC_TUNABLES),
     library_benchmark_groups = requests
 );

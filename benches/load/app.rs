@@ -1,4 +1,4 @@
-//! What is asked of the server.
+//! Routes that the load bench requests.
 
 use axum::{Router, response::IntoResponse, routing::get};
 use http::{StatusCode, header::CONTENT_TYPE};
@@ -6,9 +6,9 @@ use tower::layer::util::Identity;
 use tower_exception::{ExceptionLayer, HttpException};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::common::{Leave, boxed};
+use crate::common::{FailBy, boxed};
 
-/// The name, the path and the status. The first one is what all are compared with.
+/// Name, path and status of each case. The ratios compare each with the first.
 pub const CASES: [(&str, &str, u16); 8] = [
     ("plain handler", "/plain", 404),
     ("plain, below an idle layer", "/plain-idle", 404),
@@ -34,11 +34,11 @@ async fn returned() -> Result<&'static str, HttpException> {
     Err(HttpException::not_found("Item not found"))
 }
 
-async fn deep(how: Leave) -> Result<String, HttpException> {
-    Ok(boxed(DEPTH, how).await?.to_string())
+async fn deep(by: FailBy) -> Result<String, HttpException> {
+    Ok(boxed(DEPTH, by).await?.to_string())
 }
 
-/// As deep, and as boxed.
+/// Panics at the same depth, in the same boxes.
 async fn panics() -> String {
     panic_below(DEPTH).await.to_string()
 }
@@ -53,16 +53,16 @@ fn panic_below(calls: u32) -> std::pin::Pin<Box<dyn Future<Output = u32> + Send>
 }
 
 pub fn app() -> Router {
-    // What axum itself takes for a layer, any layer.
+    // The cost of any layer in axum.
     let idle = Router::new()
         .route("/plain-idle", get(plain))
         .layer(Identity::new());
     let exceptions = Router::new()
         .route("/plain-below", get(plain))
         .route("/returned", get(returned))
-        .route("/returned-deep", get(|| deep(Leave::Return)))
-        .route("/raised-async", get(|| deep(Leave::RaiseAsync)))
-        .route("/raised", get(|| deep(Leave::Raise)))
+        .route("/returned-deep", get(|| deep(FailBy::Return)))
+        .route("/raised-async", get(|| deep(FailBy::RaiseAsync)))
+        .route("/raised", get(|| deep(FailBy::Raise)))
         .layer(ExceptionLayer::new());
     let panics = Router::new()
         .route("/panicked", get(panics))

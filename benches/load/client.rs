@@ -1,4 +1,4 @@
-//! Connections that are kept open, each with one request on its way at a time.
+//! Connections that stay open, each with one request at a time.
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,8 @@ use tokio::{
 
 const CONNECTIONS: usize = 32;
 
-/// Longer than any answer takes.
-const LIMIT: Duration = Duration::from_secs(10);
+/// Time limit of a response: 10 s is far longer than any takes.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub struct Target {
     host: String,
@@ -34,12 +34,12 @@ impl Target {
     }
 }
 
-pub struct Done {
+pub struct LoadResult {
     pub requests: u64,
     pub took: Duration,
 }
 
-impl Done {
+impl LoadResult {
     pub fn per_second(&self) -> f64 {
         self.requests as f64 / self.took.as_secs_f64()
     }
@@ -49,43 +49,43 @@ pub fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Asks for `duration`, over and over.
-pub async fn load(target: &Target, duration: Duration) -> Done {
+/// Sends requests over and over for `duration`.
+pub async fn load(target: &Target, duration: Duration) -> LoadResult {
     let connecting = (0..CONNECTIONS).map(|_| TcpStream::connect(&target.host));
     let connections = join_all(connecting).await;
     let start = Instant::now();
-    let asking = connections.into_iter().map(|connection| async move {
+    let sending = connections.into_iter().map(|connection| async move {
         let mut connection = connection.expect("a server");
         connection.set_nodelay(true).unwrap();
         let mut requests = 0;
         let mut buffer = Vec::with_capacity(4096);
         while start.elapsed() < duration {
-            ask(&mut connection, target, &mut buffer).await;
+            request(&mut connection, target, &mut buffer).await;
             requests += 1;
         }
         requests
     });
-    let requests = timeout(duration + LIMIT, join_all(asking)).await;
-    Done {
-        requests: requests.expect("an answer in time").iter().sum(),
+    let requests = timeout(duration + RESPONSE_TIMEOUT, join_all(sending)).await;
+    LoadResult {
+        requests: requests.expect("a response in time").iter().sum(),
         took: start.elapsed(),
     }
 }
 
-async fn ask(connection: &mut TcpStream, target: &Target, buffer: &mut Vec<u8>) {
+async fn request(connection: &mut TcpStream, target: &Target, buffer: &mut Vec<u8>) {
     connection.write_all(&target.request).await.unwrap();
     buffer.clear();
     loop {
         assert_ne!(connection.read_buf(buffer).await.unwrap(), 0, "closed");
-        if is_whole(buffer) {
+        if is_complete(buffer) {
             break;
         }
     }
     assert_eq!(buffer["HTTP/1.1 ".len()..][..3], target.status);
 }
 
-/// Whether `response` has all of its head, and of its body what `content-length` says.
-fn is_whole(response: &[u8]) -> bool {
+/// Whether `response` has a whole head, and a body as long as `content-length` says.
+fn is_complete(response: &[u8]) -> bool {
     const END: &[u8] = b"\r\n\r\n";
     let Some(head) = response.windows(END.len()).position(|bytes| bytes == END) else {
         return false;

@@ -1,12 +1,13 @@
-//! The same 404 over a real socket, given in each way: requests a second, and the server's own time a request.
+//! One 404 over a real socket, produced in each way: requests a second, and the server's own time a
+//! request.
 //!
-//! An axum server (hyper, HTTP/1.1) runs on one thread, and eight connections that are kept open ask it from
-//! another, each for one thing at a time. The cases take turns in short rounds, so that noise hits all
-//! alike, and what is printed are medians of the rounds.
+//! An axum server (hyper, HTTP/1.1) runs on one thread. A client on another thread holds 32
+//! connections open, each with one request at a time. The cases take turns in short rounds, so that
+//! noise affects all alike. The printed figures are medians of the rounds.
 //!
 //! ```sh
 //! cargo bench --features axum --bench load
-//! # Beside another server that answers with a 404:
+//! # Together with another server that responds with a 404:
 //! cargo bench --features axum --bench load -- 127.0.0.1:8000/items/2
 //! ```
 
@@ -28,14 +29,14 @@ const WARM_UP: Duration = Duration::from_millis(300);
 struct Case {
     name: String,
     target: Target,
-    /// Whether the server is this process's, so that its time can be told.
+    /// Whether the server runs in this process, so that its running time is known.
     is_ours: bool,
     rates: Vec<f64>,
     times: Vec<f64>,
 }
 
 fn main() {
-    // A panic's message is not what is measured.
+    // The default panic hook would add the time of printing.
     panic::set_hook(Box::new(|_| {}));
     let server = server::start(app::app());
     let ours = app::CASES.iter().map(|&(name, path, status)| {
@@ -59,10 +60,10 @@ fn main() {
         cases.rotate_left(first);
         for case in &mut cases {
             let before = server.cpu_time();
-            let done = client.block_on(client::load(&case.target, ROUND));
-            case.rates.push(done.per_second());
+            let result = client.block_on(client::load(&case.target, ROUND));
+            case.rates.push(result.per_second());
             if let (Some(before), Some(after)) = (before, server.cpu_time()) {
-                let time = (after - before).as_secs_f64() * 1e6 / done.requests as f64;
+                let time = (after - before).as_secs_f64() * 1e6 / result.requests as f64;
                 case.times.push(time);
             }
         }
@@ -100,7 +101,7 @@ fn report(cases: &mut [Case]) {
     }
 }
 
-/// Not a number where there are none.
+/// Median of `values`, or NaN if there are none.
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)

@@ -1,4 +1,4 @@
-//! The room and who is in it. Nothing in here knows of sockets.
+//! Chat room and its members, independent of sockets.
 
 use axum::extract::ws::Utf8Bytes;
 use serde_json::{Value, json};
@@ -6,34 +6,35 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tower_exception::{CloseCode, WebSocketException};
 
 const FORBIDDEN_WORDS: [&str; 2] = ["crypto", "nft"];
-const LONGEST_LINE: usize = 1000;
+/// Longest line that a member may say: 1000 bytes is more than anyone types in a chat.
+const MAX_LINE_BYTES: usize = 1000;
 
-/// How many lines are kept for a member who has yet to read them.
-const KEPT_LINES: usize = 256;
+/// Number of lines that the room buffers for a slow member: 256 last for minutes of chat.
+const BUFFERED_LINES: usize = 256;
 
 #[derive(Clone)]
 pub struct Room(broadcast::Sender<Utf8Bytes>);
 
 impl Default for Room {
     fn default() -> Self {
-        Self(broadcast::Sender::new(KEPT_LINES))
+        Self(broadcast::Sender::new(BUFFERED_LINES))
     }
 }
 
 impl Room {
-    /// Lets somebody in, who hears from now on what is said.
+    /// Adds a member, who receives every line from now on.
     pub fn join(&self, name: String) -> Member {
         let member = Member {
             name,
             room: self.clone(),
             lines: self.0.subscribe(),
         };
-        member.tell(json!({ "joined": member.name }));
+        member.broadcast(json!({ "joined": member.name }));
         member
     }
 }
 
-/// Somebody in the room, until dropped.
+/// Member of the room, until it is dropped.
 pub struct Member {
     name: String,
     room: Room,
@@ -41,13 +42,14 @@ pub struct Member {
 }
 
 impl Member {
-    /// Says something to everybody.
+    /// Sends a line to every member.
     ///
     /// # Errors
     ///
-    /// Where it is not to be said: the exception that throws the member out.
+    /// Returns the exception that expels the member if the line is too long or has a forbidden
+    /// word.
     pub fn say(&self, text: &str) -> Result<(), WebSocketException> {
-        if text.len() > LONGEST_LINE {
+        if text.len() > MAX_LINE_BYTES {
             return Err(WebSocketException::new(CloseCode::MESSAGE_TOO_BIG)
                 .with_reason("that is a novel, and this is a chat"));
         }
@@ -55,29 +57,30 @@ impl Member {
             return Err(WebSocketException::new(CloseCode::POLICY_VIOLATION)
                 .with_reason(format!("we do not say “{word}” in here")));
         }
-        self.tell(json!({ "name": self.name, "text": text }));
+        self.broadcast(json!({ "name": self.name, "text": text }));
         Ok(())
     }
 
-    /// The next line of the chat.
+    /// Returns the next line of the chat.
     ///
     /// # Errors
     ///
-    /// Where it is gone, because the member was too slow.
+    /// Returns an error if the line is no longer buffered, because the member was too slow.
     pub async fn hear(&mut self) -> Result<Utf8Bytes, RecvError> {
         self.lines.recv().await
     }
 
-    fn tell(&self, line: Value) {
-        // Where nobody listens, nobody is told.
+    fn broadcast(&self, line: Value) {
+        // An error means that the room is empty.
         let _ = self.room.0.send(line.to_string().into());
     }
 }
 
-/// However the conversation ended: by an exception, a panic, or a closed laptop.
+/// Announces that the member has left, in every case: after an exception, a panic or a closed
+/// laptop.
 impl Drop for Member {
     fn drop(&mut self) {
-        self.tell(json!({ "left": self.name }));
+        self.broadcast(json!({ "left": self.name }));
     }
 }
 

@@ -1,8 +1,8 @@
-//! When a server is to stop.
+//! Requests to stop the server.
 
 use std::io;
 
-/// Ends at Ctrl-C, and on Unix at a SIGTERM, which is how service managers and containers say it.
+/// Completes at Ctrl-C, and on Unix at a SIGTERM, which service managers and containers send.
 pub async fn requested() -> io::Result<()> {
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted,

@@ -1,4 +1,5 @@
-//! One business function behind REST, gRPC and gRPC-Web, and what a client of each sees of its exception.
+//! One business function that serves REST, gRPC and gRPC-Web. A client of each prints the exception
+//! that it receives.
 //!
 //! ```sh
 //! cargo run --example grpc --features axum,tonic
@@ -23,12 +24,12 @@ use shop::{
     shop_server::{Shop, ShopServer},
 };
 
-/// From `shop.proto`, by the crate in `tests/grpc/generate`.
+/// Code that the crate in `tests/grpc/generate` generates from `shop.proto`.
 #[rustfmt::skip]
 #[path = "generated.rs"]
 mod shop;
 
-/// The business: it knows neither REST nor gRPC.
+/// Business function, which knows neither REST nor gRPC.
 async fn item(id: u32) -> Item {
     match id {
         1 => Item {
@@ -57,7 +58,7 @@ impl Shop for Grpc {
     }
 }
 
-/// One layer for all of them.
+/// Returns the app, with one layer for all three protocols.
 fn app() -> Router {
     let grpc = Routes::new(ShopServer::new(Grpc))
         .prepare()
@@ -93,8 +94,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn print(protocol: &str, answer: Result<Response<Item>, Status>) {
-    match answer {
+fn print(protocol: &str, response: Result<Response<Item>, Status>) {
+    match response {
         Ok(item) => println!("{protocol} {:?}", item.into_inner()),
         Err(status) => println!("{protocol} {:?}: {}", status.code(), status.message()),
     }

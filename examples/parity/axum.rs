@@ -1,4 +1,4 @@
-//! An axum `Router` with the layer on the outside.
+//! App as an axum `Router`, with the layer around it.
 
 use std::convert::Infallible;
 
@@ -12,14 +12,16 @@ use axum::{
 use http::{Uri, request::Parts};
 use serde_json::{Value, json};
 use tower::{BoxError, Service, ServiceBuilder};
-use tower_exception::{Custom, Exception, ExceptionLayer, HttpException, UpgradeHandle};
+use tower_exception::{
+    Exception, ExceptionLayer, HttpException, WebSocketHandle, config::Configured,
+};
 
 use super::{
     shared::{User, Via, authenticate, base, derived, secret, wanted},
     websocket::{Session, denial, refusal},
 };
 
-pub fn app(layer: ExceptionLayer<Custom>) -> Router {
+pub fn app(layer: ExceptionLayer<Configured>) -> Router {
     routes().layer(layer)
 }
 
@@ -40,19 +42,19 @@ fn routes() -> Router {
 }
 
 async fn raise(uri: Uri, body: Bytes) -> Result<Response, Exception> {
-    throw(Via::of(&uri)?, wanted(&body)).await
+    fail(Via::of(&uri)?, wanted(&body)).await
 }
 
-async fn throw(via: Via, exception: impl Into<Exception>) -> Result<Response, Exception> {
+async fn fail(via: Via, exception: impl Into<Exception>) -> Result<Response, Exception> {
     match via {
         Via::Attached => Ok(exception.into().into_response()),
-        via => Err(via.throw(exception).await),
+        via => Err(via.raise_or_return(exception).await),
     }
 }
 
-/// A service that fails. A `Router` takes only what never does, so a service that may fail has a layer
-/// of its own, as it would with axum's `HandleErrorLayer`. What that one answers is provisional: it is the outer
-/// layer's handlers that have the last word.
+/// Returns a service that fails. A `Router` accepts only infallible services, so this one has a
+/// layer of its own, as it would with axum's `HandleErrorLayer`. The inner layer's default
+/// rendering is provisional: the outer layer's handlers replace it.
 fn failing(
     error: fn() -> BoxError,
 ) -> impl Service<Request, Response = impl IntoResponse, Error = Infallible, Future: Send>
@@ -81,22 +83,27 @@ impl<S: Sync> FromRequestParts<S> for User {
     }
 }
 
-// The handle is asked for first: what it answers to a request for anything but a WebSocket is not axum's business.
+// The handle is extracted first, so that its 426 answers every request that is not for a WebSocket.
+// axum's rejection would be another response.
 
-async fn ws_before(_: UpgradeHandle, _: WebSocketUpgrade, uri: Uri) -> Result<Response, Exception> {
-    throw(Via::of(&uri)?, refusal(&uri)?).await
-}
-
-async fn ws_http_before(
-    _: UpgradeHandle,
+async fn ws_before(
+    _: WebSocketHandle,
     _: WebSocketUpgrade,
     uri: Uri,
 ) -> Result<Response, Exception> {
-    throw(Via::of(&uri)?, denial(&uri)).await
+    fail(Via::of(&uri)?, refusal(&uri)?).await
+}
+
+async fn ws_http_before(
+    _: WebSocketHandle,
+    _: WebSocketUpgrade,
+    uri: Uri,
+) -> Result<Response, Exception> {
+    fail(Via::of(&uri)?, denial(&uri)).await
 }
 
 async fn ws_after(
-    exceptions: UpgradeHandle,
+    exceptions: WebSocketHandle,
     upgrade: WebSocketUpgrade,
     uri: Uri,
 ) -> Result<Response, HttpException> {
@@ -109,7 +116,7 @@ async fn ws_after(
 }
 
 async fn ws_error_after(
-    exceptions: UpgradeHandle,
+    exceptions: WebSocketHandle,
     upgrade: WebSocketUpgrade,
     uri: Uri,
 ) -> Result<Response, HttpException> {
@@ -125,7 +132,7 @@ fn play(
     session: Session,
     via: Via,
     upgrade: WebSocketUpgrade,
-    exceptions: UpgradeHandle,
+    exceptions: WebSocketHandle,
 ) -> Response {
     match via {
         Via::Raised => upgrade.on_upgrade(|socket| session.play_alone(socket, is_text)),
@@ -137,6 +144,6 @@ fn is_text(message: &Message) -> bool {
     matches!(message, Message::Text(_))
 }
 
-async fn ws_return(_: UpgradeHandle, upgrade: WebSocketUpgrade) -> Response {
+async fn ws_return(_: WebSocketHandle, upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(async |_| ())
 }

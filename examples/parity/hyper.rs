@@ -1,4 +1,4 @@
-//! Plain hyper: a `service_fn` that routes by hand, under the layer.
+//! App in plain hyper: a `service_fn` that routes by hand, under the layer.
 
 use std::convert::Infallible;
 
@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use tokio_tungstenite::tungstenite::Message;
 use tower::{BoxError, Service, ServiceBuilder};
-use tower_exception::{Custom, Exception, ExceptionLayer, UpgradeHandle};
+use tower_exception::{BodyError, Exception, ExceptionLayer, WebSocketHandle, config::Configured};
 
 use super::{
     handshake::{accept, handle},
@@ -22,27 +22,27 @@ use super::{
 
 type Body = Full<Bytes>;
 
-/// No request's body is longer.
-const MOST_BYTES: usize = 1 << 20;
+/// Longest body of a request: 1 MiB is far more than any test sends.
+const MAX_BODY_BYTES: usize = 1 << 20;
 
 pub fn app(
-    layer: ExceptionLayer<Custom>,
+    layer: ExceptionLayer<Configured>,
 ) -> impl Service<
     Request<Incoming>,
-    Response = Response<impl HttpBody<Data = Bytes, Error = BoxError> + Send>,
+    Response = Response<impl HttpBody<Data = Bytes, Error = BodyError> + Send>,
     Error = Infallible,
     Future: Send,
 > + Clone
 + Send
 + 'static {
-    ServiceBuilder::new().layer(layer).service_fn(answer)
+    ServiceBuilder::new().layer(layer).service_fn(respond)
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
+async fn respond(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
     let is_head = request.method() == Method::HEAD;
     let mut response = route(request).await?;
     if is_head {
-        // hyper's HTTP/2 sends whatever body it is given.
+        // hyper sends the body of a response to `HEAD` over HTTP/2.
         let length = response.body().size_hint().lower();
         response.headers_mut().insert(CONTENT_LENGTH, length.into());
         *response.body_mut() = Body::default();
@@ -81,7 +81,7 @@ fn not_allowed(methods: &'static str) -> Response<Body> {
     response
 }
 
-/// An error response as a router makes it that knows nothing of exceptions: the layer adopts it.
+/// Returns a plain error response, as a router does without exceptions: the layer adopts it.
 fn plain(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = status;
@@ -90,16 +90,16 @@ fn plain(status: StatusCode) -> Response<Body> {
 
 async fn raise(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
     let via = Via::of(request.uri())?;
-    let body = Limited::new(request.into_body(), MOST_BYTES)
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES)
         .collect()
         .await?;
-    throw(via, wanted(&body.to_bytes())).await
+    fail(via, wanted(&body.to_bytes())).await
 }
 
-async fn throw(via: Via, exception: impl Into<Exception>) -> Result<Response<Body>, BoxError> {
+async fn fail(via: Via, exception: impl Into<Exception>) -> Result<Response<Body>, BoxError> {
     match via {
         Via::Attached => Ok(exception.into().into()),
-        via => Err(via.throw(exception).await.into()),
+        via => Err(via.raise_or_return(exception).await.into()),
     }
 }
 
@@ -111,13 +111,13 @@ fn only_get() -> Response<Body> {
 }
 
 async fn ws_before(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
-    handle(&request)?;
-    throw(Via::of(request.uri())?, refusal(request.uri())?).await
+    let _ = handle(&request)?;
+    fail(Via::of(request.uri())?, refusal(request.uri())?).await
 }
 
 async fn ws_http_before(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
-    handle(&request)?;
-    throw(Via::of(request.uri())?, denial(request.uri())).await
+    let _ = handle(&request)?;
+    fail(Via::of(request.uri())?, denial(request.uri())).await
 }
 
 fn ws_after(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
@@ -133,7 +133,7 @@ fn ws_error_after(request: Request<Incoming>) -> Result<Response<Body>, BoxError
 fn play(
     session: Session,
     request: Request<Incoming>,
-    exceptions: UpgradeHandle,
+    exceptions: WebSocketHandle,
 ) -> Result<Response<Body>, BoxError> {
     let response = match Via::of(request.uri())? {
         Via::Raised => accept(request, |socket| {
@@ -148,6 +148,6 @@ fn play(
 }
 
 fn ws_return(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
-    handle(&request)?;
+    let _ = handle(&request)?;
     Ok(accept(request, async |_| ())?)
 }

@@ -1,4 +1,4 @@
-//! The layers of the two apps: without handlers, and with some.
+//! Layers of the two apps: one without handlers, one with.
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header::CONTENT_TYPE, header::HeaderValue};
@@ -6,21 +6,23 @@ use http_body_util::Full;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tower_exception::{
-    Caught, CloseCode, Custom, ExceptionLayer, HttpException, WebSocketException,
+    Caught, CloseCode, ExceptionLayer, HttpException, WebSocketException, WebSockets,
+    config::Configured,
 };
 
 use super::shared::Base;
 
 type Reply = Response<Full<Bytes>>;
 
-/// Unknown routes and wrong methods are exceptions to FastAPI, so plain error responses are adopted.
-pub fn without_handlers() -> ExceptionLayer<Custom> {
+/// Returns the layer without handlers. It adopts plain error responses, because unknown routes and
+/// wrong methods are exceptions in FastAPI.
+pub fn without_handlers() -> ExceptionLayer<Configured> {
     ExceptionLayer::new()
         .adopt_error_responses()
-        .with_upgrades()
+        .with_websockets(WebSockets::new())
 }
 
-pub fn with_handlers() -> ExceptionLayer<Custom> {
+pub fn with_handlers() -> ExceptionLayer<Configured> {
     without_handlers()
         .capture_headers()
         .on(oops)
@@ -48,7 +50,7 @@ fn nothing_there(exception: Caught<HttpException>) -> Reply {
         exception.request().method(),
         exception.request().uri().path(),
     );
-    let text = exception.shown_detail();
+    let text = exception.detail_or_reason();
     reply(
         StatusCode::NOT_FOUND,
         "text/plain; charset=utf-8",
@@ -57,14 +59,15 @@ fn nothing_there(exception: Caught<HttpException>) -> Reply {
 }
 
 fn any_other_exception(exception: Caught<HttpException>) -> Reply {
-    let mut reply = error(exception.status(), exception.shown_detail());
+    let mut reply = error(exception.status(), exception.detail_or_reason());
     reply.headers_mut().extend(exception.headers().clone());
     reply
 }
 
 fn mapped(exception: Caught<WebSocketException>) -> WebSocketException {
-    // 3000 more than 2000 is beyond the last close code.
-    let code = CloseCode::new(3000 + exception.code().get()).unwrap_or(CloseCode::INTERNAL_ERROR);
+    // The sum is above the last close code, 4999, if the code is 2000 or more.
+    let code =
+        CloseCode::from_u16(3000 + exception.code().as_u16()).unwrap_or(CloseCode::INTERNAL_ERROR);
     WebSocketException::new(code).with_reason(format!("mapped: {}", exception.reason()))
 }
 

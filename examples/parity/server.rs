@@ -1,4 +1,4 @@
-//! HTTP/1.1 and HTTP/2 on one port: the first bytes of a connection tell which.
+//! HTTP/1.1 and HTTP/2 on one port, distinguished by the first bytes of a connection.
 
 use std::{convert::Infallible, error::Error, time::Duration};
 
@@ -22,20 +22,20 @@ where
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
-            // The client has gone already, or there are too many open files: there will be fewer.
+            // The client has gone, or too many files are open, which passes.
             Err(error) => {
                 eprintln!("accept: {error}");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
-        // Head and body of an HTTP/2 answer are two writes: the second must not wait for the client's
-        // acknowledgement of the first. Where it cannot be set, answers are slow and no worse.
+        // Head and body of an HTTP/2 response are two writes: the second must not wait for the
+        // client's acknowledgement of the first. If this fails, responses are only slower.
         let _ = stream.set_nodelay(true);
         let app = TowerToHyperService::new(app.clone());
         tokio::spawn(async move {
             let mut builder = Builder::new(TokioExecutor::new());
-            // WebSockets over HTTP/2.
+            // Allows WebSockets over HTTP/2.
             builder.http2().enable_connect_protocol();
             let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), app);
             if let Err(error) = served.await {

@@ -1,4 +1,4 @@
-//! What is the same in every stack.
+//! Exceptions, errors and query parsing that every stack uses.
 
 use std::{collections::BTreeMap, error::Error, fmt, io, panic::panic_any};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use tower_exception::{Exception, HttpException};
 
-/// How a route throws its exception: its query's `via`.
+/// Way in which a route fails: the `via` of its query.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
@@ -32,8 +32,8 @@ impl Via {
         query(uri).map(|query: Query| query.via)
     }
 
-    /// Throws `exception`, or gives it back to be returned. To attach it is for whoever makes the response.
-    pub async fn throw(self, exception: impl Into<Exception>) -> Exception {
+    /// Raises `exception`, or returns it for the caller to return or to attach to a response.
+    pub async fn raise_or_return(self, exception: impl Into<Exception>) -> Exception {
         let exception = exception.into();
         match self {
             Self::Returned | Self::Attached => exception,
@@ -44,7 +44,11 @@ impl Via {
     }
 }
 
-/// What a query says.
+/// Parses the query of `uri`.
+///
+/// # Errors
+///
+/// Returns a 422 if the query does not fit `T`.
 pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, HttpException> {
     serde_urlencoded::from_str(uri.query().unwrap_or_default())
         .map_err(|error| unprocessable("query", error))
@@ -54,12 +58,12 @@ pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, HttpException> {
 #[derive(Deserialize)]
 struct Wanted {
     status_code: u16,
-    /// As it stands in the request, to the byte: a number may not fit any Rust type.
+    /// JSON as in the request, byte for byte: a number may not fit any Rust type.
     detail: Option<Box<RawValue>>,
     headers: Option<BTreeMap<String, String>>,
 }
 
-/// The exception that the body of `POST /raise` asks for, or the one that says what is wrong with it.
+/// Returns the exception that the body of `POST /raise` describes, or a 422 if it describes none.
 pub fn wanted(body: &[u8]) -> HttpException {
     build(body).unwrap_or_else(|problem| problem)
 }
@@ -88,11 +92,12 @@ fn latin_1(name: &str, text: &str) -> Result<Vec<u8>, HttpException> {
         .map_err(|error| unprocessable(&format!("headers: {name}: not Latin-1"), error))
 }
 
-pub fn unprocessable(place: &str, error: impl Error + Send + Sync + 'static) -> HttpException {
-    HttpException::unprocessable_entity(format!("{place}: {error}")).with_source(error)
+/// Returns a 422 for the part of the request that is named `part`.
+pub fn unprocessable(part: &str, error: impl Error + Send + Sync + 'static) -> HttpException {
+    HttpException::unprocessable_entity(format!("{part}: {error}")).with_source(error)
 }
 
-/// An error that is no exception, and whose message is not the client's business.
+/// Returns an error that is not an exception, and whose message the client must not see.
 pub fn secret() -> io::Error {
     io::Error::other("cannot reach postgres://admin:hunter2@10.0.0.7")
 }
@@ -100,7 +105,7 @@ pub fn secret() -> io::Error {
 #[derive(Debug)]
 pub struct Base(&'static str);
 
-/// A `Derived` is a `Base` as far as Rust goes: it has one as its source.
+/// Counterpart of a derived class: an error with a `Base` as its source.
 #[derive(Debug)]
 pub struct Derived(Base);
 
@@ -132,7 +137,7 @@ impl Error for Derived {
     }
 }
 
-/// Who is asking. Nobody can show who they are here, so that there is no such value.
+/// Authenticated user. No value exists, because authentication always fails here.
 pub enum User {}
 
 pub fn authenticate() -> Result<User, HttpException> {

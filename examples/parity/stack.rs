@@ -1,4 +1,4 @@
-//! The stacks that the apps are built in: a client cannot tell which it talks to.
+//! Stacks that the apps are built in. A client cannot distinguish them.
 
 mod axum;
 mod handshake;
@@ -12,7 +12,7 @@ use std::{convert::Infallible, str::FromStr};
 
 pub use layers::{with_handlers, without_handlers};
 use tokio::net::TcpListener;
-use tower_exception::{Custom, ExceptionLayer};
+use tower_exception::{ExceptionLayer, config::Configured};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Stack {
@@ -21,8 +21,12 @@ pub enum Stack {
 }
 
 impl Stack {
-    /// Serves the app under `layer`, for good.
-    pub async fn serve(self, listener: TcpListener, layer: ExceptionLayer<Custom>) -> Infallible {
+    /// Serves the app under `layer`, forever.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        layer: ExceptionLayer<Configured>,
+    ) -> Infallible {
         match self {
             Self::Axum => server::serve(listener, self::axum::app(layer)).await,
             Self::Hyper => server::serve(listener, self::hyper::app(layer)).await,
@@ -37,7 +41,7 @@ impl FromStr for Stack {
         match name {
             "axum" => Ok(Self::Axum),
             "hyper" => Ok(Self::Hyper),
-            _ => Err(format!("`{name}` is no stack: axum or hyper")),
+            _ => Err(format!("`{name}` is not a stack; expected axum or hyper")),
         }
     }
 }

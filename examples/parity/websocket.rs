@@ -1,4 +1,4 @@
-//! What becomes of a WebSocket, which is the same in every stack.
+//! WebSocket sessions that every stack serves.
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use http::{
@@ -17,13 +17,13 @@ struct Wanted {
     code: u16,
     #[serde(default)]
     reason: String,
-    /// How many texts are echoed first.
+    /// Number of text messages that are echoed first.
     #[serde(default)]
     echo: usize,
 }
 
-/// The exception of `/ws/before`. An axum handler cannot return an error that is none, so that a code that cannot
-/// be sent is a panic, as `unwrap` has it.
+/// Returns the exception of `/ws/before`. An axum handler cannot return any other error, so a code
+/// that cannot be sent is a panic, as with `unwrap`.
 pub fn refusal(uri: &Uri) -> Result<WebSocketException, HttpException> {
     let exception = query::<Wanted>(uri)?.exception();
     Ok(exception.unwrap_or_else(|error| panic!("{error}")))
@@ -31,11 +31,11 @@ pub fn refusal(uri: &Uri) -> Result<WebSocketException, HttpException> {
 
 impl Wanted {
     fn exception(self) -> Result<WebSocketException, InvalidCloseCode> {
-        Ok(WebSocketException::new(CloseCode::new(self.code)?).with_reason(self.reason))
+        Ok(WebSocketException::new(CloseCode::from_u16(self.code)?).with_reason(self.reason))
     }
 }
 
-/// The exception of `/ws/http-before`, or the one that says what is wrong with its query.
+/// Returns the exception of `/ws/http-before`, or a 422 if its query is invalid.
 pub fn denial(uri: &Uri) -> HttpException {
     #[derive(Deserialize)]
     struct Wanted {
@@ -58,14 +58,14 @@ pub fn denial(uri: &Uri) -> HttpException {
     build().unwrap_or_else(|problem: HttpException| problem)
 }
 
-/// Some echoes, and how it ends.
+/// Some echoes and the failure that ends them.
 pub struct Session {
     echo: usize,
     end: Result<WebSocketException, BoxError>,
 }
 
 impl Session {
-    /// That of `/ws/after`.
+    /// Returns the session of `/ws/after`.
     pub fn of(uri: &Uri) -> Result<Self, HttpException> {
         let wanted: Wanted = query(uri)?;
         Ok(Self {
@@ -74,7 +74,7 @@ impl Session {
         })
     }
 
-    /// That of `/ws/error-after`.
+    /// Returns the session of `/ws/error-after`.
     pub fn failing() -> Self {
         Self {
             echo: 0,
@@ -82,7 +82,7 @@ impl Session {
         }
     }
 
-    /// Plays it where the layer's handle catches what is thrown.
+    /// Plays the session in a callback whose failures the layer's handle catches.
     pub async fn play<S, M, E>(
         self,
         via: Via,
@@ -96,16 +96,16 @@ impl Session {
         echo(&mut socket, self.echo, is_text)
             .await
             .map_err(E::into)?;
-        // There is no response left to attach it to.
-        Err(via.throw(self.end?).await.into())
+        // No response is left to attach the exception to.
+        Err(via.raise_or_return(self.end?).await.into())
     }
 
-    /// Plays it in a task of which the layer knows nothing but its socket.
+    /// Plays the session in a task of which the layer sees only the socket.
     pub async fn play_alone<S, M, E>(self, mut socket: S, is_text: fn(&M) -> bool)
     where
         S: Stream<Item = Result<M, E>> + Sink<M, Error = E> + Unpin,
     {
-        // Where the socket fails there is nobody to be told anything.
+        // If the socket fails, no client is left to receive a close frame.
         if echo(&mut socket, self.echo, is_text).await.is_ok() {
             match self.end {
                 Ok(exception) => exception.raise(),
@@ -115,7 +115,7 @@ impl Session {
     }
 }
 
-/// Echoes that many texts, or as many as there are.
+/// Echoes `texts` text messages, or fewer if the client closes first.
 async fn echo<S, M, E>(socket: &mut S, texts: usize, is_text: fn(&M) -> bool) -> Result<(), E>
 where
     S: Stream<Item = Result<M, E>> + Sink<M, Error = E> + Unpin,

@@ -1,14 +1,19 @@
+//! Detail of an exception: text or JSON for the client.
+
 use std::{borrow::Cow, fmt};
 
 use http::StatusCode;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
-/// What an [`HttpException`](crate::HttpException) tells the client, beside its status.
+/// Detail of an [`HttpException`](crate::HttpException): the part of the response that explains the
+/// status to the client.
 ///
-/// Anything that converts into it goes to
-/// [`with_detail`](crate::HttpException::with_detail): a `&'static str` (kept without allocating),
-/// a `String`, a [`serde_json::Value`], a [`RawValue`].
+/// [`with_detail`](crate::HttpException::with_detail) takes anything that converts into a `Detail`:
+/// a `&'static str` (stored without allocating), a `String`, a [`serde_json::Value`], a
+/// [`RawValue`].
+///
+/// # Examples
 ///
 /// ```
 /// use serde_json::json;
@@ -25,23 +30,25 @@ use serde_json::{Value, value::RawValue};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Detail {
-    /// Nothing of its own: the client is shown the status's canonical reason, or an empty text
-    /// where the status has none.
+    /// No detail. The client receives the canonical reason of the status, or an empty text if the
+    /// status has none.
     #[default]
     Canonical,
-    /// A text.
+    /// Text.
     Text(Cow<'static, str>),
-    /// Any other JSON, as it goes on the wire.
+    /// Any other JSON, in the form in which it is sent.
     Json(Box<RawValue>),
 }
 
 impl Detail {
-    /// Serialises `value`. A struct's fields keep their order.
+    /// Serialises `value`. The fields of a struct keep their order.
     ///
     /// # Errors
     ///
-    /// Those of [`serde_json`]: `value`'s own `Serialize` fails, or it holds a map whose keys are
-    /// not text.
+    /// Returns the error of [`serde_json`] if the `Serialize` of `value` fails, or if `value`
+    /// contains a map whose keys are not text.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # fn main() -> Result<(), serde_json::Error> {
@@ -58,24 +65,30 @@ impl Detail {
         serde_json::value::to_raw_value(value).map(Self::from)
     }
 
-    /// The detail as the client is shown it, given the exception's status.
-    pub(crate) fn shown(&self, status: StatusCode) -> Shown<'_> {
+    /// Returns the detail, or the canonical reason of `status` if there is none.
+    pub(super) fn or_reason(&self, status: StatusCode) -> DetailRef<'_> {
         match self {
-            Self::Canonical => Shown::Text(status.canonical_reason().unwrap_or_default()),
-            Self::Text(text) => Shown::Text(text),
-            Self::Json(raw) => Shown::Json(raw),
+            Self::Canonical => DetailRef::Text(status.canonical_reason().unwrap_or_default()),
+            Self::Text(text) => DetailRef::Text(text),
+            Self::Json(raw) => DetailRef::Json(raw),
         }
     }
 }
 
-/// A detail of which nothing is left to look up: it has become text or JSON.
-#[derive(Clone, Copy)]
-pub(crate) enum Shown<'a> {
+/// Detail that the client receives: the exception's own or the canonical reason of the status.
+///
+/// [`HttpException::detail_or_reason`](crate::HttpException::detail_or_reason) returns it. It can
+/// be displayed and serialised.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum DetailRef<'a> {
+    /// Text. Empty if there is neither a detail nor a canonical reason.
     Text(&'a str),
+    /// Any other JSON, in the form in which it is sent.
     Json(&'a RawValue),
 }
 
-impl Serialize for Shown<'_> {
+impl Serialize for DetailRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Text(text) => text.serialize(serializer),
@@ -84,7 +97,7 @@ impl Serialize for Shown<'_> {
     }
 }
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for DetailRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text(text) => text,
@@ -111,26 +124,26 @@ impl From<Cow<'static, str>> for Detail {
     }
 }
 
-/// `null` is no detail, and a JSON string is a text.
+/// `null` becomes no detail, and a JSON string becomes text.
 impl From<Value> for Detail {
     fn from(value: Value) -> Self {
         match value {
             Value::Null => Self::Canonical,
             Value::String(text) => Self::Text(Cow::Owned(text)),
-            // A `Value`'s keys are text, so that it always serialises.
+            // A `Value` always serialises: the keys of its maps are text.
             value => Self::json(&value).unwrap_or_default(),
         }
     }
 }
 
-/// `null` is no detail, and a JSON string is a text.
+/// `null` becomes no detail, and a JSON string becomes text.
 impl From<Box<RawValue>> for Detail {
     fn from(raw: Box<RawValue>) -> Self {
         match raw.get().as_bytes().first() {
             Some(b'n') => Self::Canonical,
             Some(b'"') => match serde_json::from_str(raw.get()) {
                 Ok(text) => Self::Text(Cow::Owned(text)),
-                // A string with a lone surrogate is JSON, but no Rust string.
+                // A string with a lone surrogate is JSON, but not a Rust string.
                 Err(_) => Self::Json(raw),
             },
             _ => Self::Json(raw),
@@ -144,7 +157,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn json_that_is_text_or_nothing_becomes_so() {
+    fn a_json_string_becomes_text_and_null_becomes_no_detail() {
         for null in [
             Detail::from(Value::Null),
             Detail::json(&None::<u8>).unwrap(),
@@ -167,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_serialise_is_an_error() {
+    fn a_value_that_does_not_serialise_is_an_error() {
         let map = std::collections::HashMap::from([((1, 2), 3)]);
         assert_eq!(
             Detail::json(&map).unwrap_err().to_string(),

@@ -1,32 +1,37 @@
-//! The values that are raised.
+//! Exceptions: the values that are meant for the client.
 
 mod close_code;
 mod detail;
 mod http;
-mod inner;
+mod http_headers;
+mod repr;
+mod shorthands;
 mod websocket;
 
 use std::{error::Error, fmt, panic::Location};
 
-pub(crate) use detail::Shown;
-pub use {
-    self::http::HttpException,
+#[cfg(feature = "websocket")]
+pub(crate) use self::repr::UnwindToken;
+pub use self::{
     close_code::{CloseCode, InvalidCloseCode},
-    detail::Detail,
+    detail::{Detail, DetailRef},
+    http::HttpException,
     websocket::WebSocketException,
 };
 
-/// An exception of either kind.
+/// Exception of either kind.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
+#[must_use = "an exception does nothing unless it is returned or raised"]
 pub enum Exception {
-    /// One that becomes an HTTP response.
+    /// Exception that becomes an HTTP response.
     Http(HttpException),
-    /// One that becomes a WebSocket's close frame.
+    /// Exception that becomes the close frame of a WebSocket.
     WebSocket(WebSocketException),
 }
 
 impl Exception {
-    /// Where in the code the exception was made.
+    /// Returns the place in the code where the exception was created.
     pub fn location(&self) -> &'static Location<'static> {
         match self {
             Self::Http(exception) => exception.location(),
@@ -34,7 +39,7 @@ impl Exception {
         }
     }
 
-    /// What the exception was given for a source.
+    /// Returns the source that the exception was created with: see [`HttpException::origin`].
     pub fn origin(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match self {
             Self::Http(exception) => exception.origin(),
@@ -42,7 +47,7 @@ impl Exception {
         }
     }
 
-    /// The exception that `error` itself is, not looking at its sources.
+    /// Returns the exception that `error` itself is. Its sources are not searched.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         if let Some(exception) = error.downcast_ref::<Self>() {
             return Some(exception.clone());
@@ -52,12 +57,12 @@ impl Exception {
             .or_else(|| WebSocketException::of(error).map(Self::WebSocket))
     }
 
-    /// Whether `error` itself is an exception.
+    /// Returns whether `error` itself is an exception. Its sources are not searched.
     pub(crate) fn is(error: &(dyn Error + 'static)) -> bool {
         error.is::<Self>() || HttpException::is(error) || WebSocketException::is(error)
     }
 
-    /// The exception of one kind or the other, as an error.
+    /// Returns the [`HttpException`] or [`WebSocketException`] as an error.
     pub(crate) fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
         match self {
             Self::Http(exception) => exception,
@@ -87,7 +92,7 @@ impl fmt::Display for Exception {
     }
 }
 
-/// Stands for the exception that it holds, and has its source.
+/// Has the same source as the exception that the variant holds.
 impl Error for Exception {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.as_error().source()

@@ -1,18 +1,27 @@
+//! Exception that becomes the close frame of a WebSocket.
+
 use std::{borrow::Cow, error::Error, fmt, panic::Location};
 
-use super::{CloseCode, inner::Inner};
-use crate::BoxError;
 #[cfg(feature = "websocket")]
-use crate::{Exception, raise::Mark};
+use super::repr::UnwindToken;
+use super::{close_code::CloseCode, repr::ExceptionImpl};
+use crate::error::BoxError;
 
-/// The most that a close frame can hold of a reason: a control frame's payload is at most 125 bytes
-/// ([RFC 6455, section 5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)), two of which are
-/// the code.
-const WIRE_REASON_BYTES: usize = 123;
-
-/// An exception that becomes the close frame of a WebSocket: a code and a reason.
+/// Maximum length of the reason in a close frame, in bytes.
 ///
-/// One pointer wide, as [`HttpException`](crate::HttpException) is.
+/// The payload of a control frame has at most 125 bytes
+/// ([RFC 6455, section 5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)), of which the code
+/// takes two.
+const MAX_WIRE_REASON_BYTES: usize = 123;
+
+/// Exception that becomes the close frame of a WebSocket: a code and a reason.
+///
+/// It is one pointer wide, as [`HttpException`](crate::HttpException) is.
+///
+/// If the request did not become a WebSocket, the exception is an HTTP response, as in FastAPI: a
+/// `403` with the reason as its detail.
+///
+/// # Examples
 ///
 /// ```
 /// use tower_exception::{CloseCode, WebSocketException};
@@ -20,11 +29,9 @@ const WIRE_REASON_BYTES: usize = 123;
 /// let exception = WebSocketException::new(CloseCode::POLICY_VIOLATION).with_reason("no swearing");
 /// assert_eq!(exception.to_string(), "1008: no swearing");
 /// ```
-///
-/// To a request that did not become a WebSocket it is a refusal, as in FastAPI: `403`, with the
-/// reason as the detail.
 #[derive(Clone)]
-pub struct WebSocketException(Box<Inner<Close>>);
+#[must_use = "an exception does nothing unless it is returned or raised"]
+pub struct WebSocketException(Box<ExceptionImpl<Close>>);
 
 #[derive(Clone)]
 struct Close {
@@ -33,32 +40,37 @@ struct Close {
 }
 
 impl WebSocketException {
-    /// An exception with this code and no reason.
+    /// Creates an exception with `code` and no reason.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use tower_exception::{CloseCode, WebSocketException};
     /// let exception = WebSocketException::new(CloseCode::SERVICE_RESTART);
-    /// assert_eq!(exception.code().get(), 1012);
+    /// assert_eq!(exception.code(), 1012);
     /// assert_eq!(exception.reason(), "");
     /// ```
     #[track_caller]
-    #[must_use]
     pub fn new(code: CloseCode) -> Self {
-        Self(Box::new(Inner::new(Close {
+        Self(Box::new(ExceptionImpl::new(Close {
             code,
             reason: Cow::Borrowed(""),
         })))
     }
 
-    /// Sets the reason. It may be of any length, but a close frame holds 123 bytes: see
+    /// Sets the reason. Defaults to an empty text.
+    ///
+    /// The reason may be of any length, but a close frame holds 123 bytes of it: see
     /// [`wire_reason`](Self::wire_reason).
-    #[must_use]
     pub fn with_reason(mut self, reason: impl Into<Cow<'static, str>>) -> Self {
-        self.0.says.reason = reason.into();
+        self.0.kind.reason = reason.into();
         self
     }
 
-    /// Keeps `source` with the exception, for logs, observers and handlers. The client never sees it.
+    /// Sets the source of the exception, for logs, observers and handlers. The client never
+    /// receives it.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use tower_exception::{CloseCode, WebSocketException};
@@ -66,23 +78,25 @@ impl WebSocketException {
     /// let exception = WebSocketException::new(CloseCode::INVALID_PAYLOAD).with_source(error);
     /// assert!(exception.origin().is_some());
     /// ```
-    #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.set_source(source);
         self
     }
 
-    /// The close code.
+    /// Returns the close code.
     pub fn code(&self) -> CloseCode {
-        self.0.says.code
+        self.0.kind.code
     }
 
-    /// The reason, whole.
+    /// Returns the whole reason.
     pub fn reason(&self) -> &str {
-        &self.0.says.reason
+        &self.0.kind.reason
     }
 
-    /// As much of the reason as a close frame holds: at most 123 bytes, cut between two characters.
+    /// Returns the part of the reason that a close frame holds: at most 123 bytes, cut at a
+    /// character boundary.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use tower_exception::{CloseCode, WebSocketException};
@@ -93,30 +107,49 @@ impl WebSocketException {
     /// ```
     pub fn wire_reason(&self) -> &str {
         let reason = self.reason();
-        let mut end = reason.len().min(WIRE_REASON_BYTES);
+        let mut end = reason.len().min(MAX_WIRE_REASON_BYTES);
         while !reason.is_char_boundary(end) {
             end -= 1;
         }
         &reason[..end]
     }
 
-    /// What [`with_source`](Self::with_source) was given.
+    /// Returns the source that [`with_source`](Self::with_source) has set.
+    ///
+    /// This source is the second one in the chain of sources, as it is for
+    /// [`HttpException::origin`](crate::HttpException::origin).
     pub fn origin(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.0.source.as_deref()
     }
 
-    /// Where in the code the exception was made.
+    /// Returns the place in the code where the exception was created.
     pub fn location(&self) -> &'static Location<'static> {
         self.0.location
     }
+
+    /// Returns the exception that `error` itself is, or is the note of.
+    pub(super) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+        let contents = ExceptionImpl::of::<Self>(error)?;
+        Some(Self(Box::new(contents.clone())))
+    }
+
+    /// Returns whether `error` itself is an exception, or the note of one.
+    pub(super) fn is(error: &(dyn Error + 'static)) -> bool {
+        ExceptionImpl::<Close>::of::<Self>(error).is_some()
+    }
+
+    #[cfg(feature = "websocket")]
+    pub(crate) fn set_unwind_token(&mut self, token: UnwindToken) {
+        self.0.unwind_token = token;
+    }
 }
 
-/// The code and the reason: `1008: no swearing`, or `1012` where there is no reason.
+/// Writes the code and the reason: `1008: no swearing`, or `1012` if there is no reason.
 impl fmt::Display for WebSocketException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason() {
-            "" => write!(f, "{}", self.0.says.code),
-            reason => write!(f, "{}: {reason}", self.0.says.code),
+            "" => write!(f, "{}", self.0.kind.code),
+            reason => write!(f, "{}: {reason}", self.0.kind.code),
         }
     }
 }
@@ -124,47 +157,19 @@ impl fmt::Display for WebSocketException {
 impl fmt::Debug for WebSocketException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocketException")
-            .field("code", &self.0.says.code)
-            .field("reason", &self.0.says.reason)
+            .field("code", &self.0.kind.code)
+            .field("reason", &self.0.kind.reason)
             .field("source", &self.0.source)
             .field("location", &format_args!("{}", self.0.location))
             .finish()
     }
 }
 
-/// Its source is a note of where it was made, as [`HttpException`](crate::HttpException)'s is.
+/// Has as its source a note of where the exception was created, as
+/// [`HttpException`](crate::HttpException) has.
 impl Error for WebSocketException {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.0)
-    }
-}
-
-impl WebSocketException {
-    /// The same, to be known while it unwinds.
-    #[cfg(feature = "websocket")]
-    pub(crate) fn marked(mut self) -> Self {
-        self.0.mark = Mark::of(|| Exception::WebSocket(self.clone()));
-        self
-    }
-
-    /// The same, once it is caught.
-    #[cfg(feature = "websocket")]
-    pub(crate) fn unmarked(mut self) -> Self {
-        self.0.mark = Mark::default();
-        self
-    }
-
-    /// The exception that `error` is, or is the note of.
-    pub(super) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
-        if let Some(exception) = error.downcast_ref::<Self>() {
-            return Some(exception.clone());
-        }
-        let inner: &Inner<Close> = error.downcast_ref()?;
-        Some(Self(Box::new(inner.clone())))
-    }
-
-    pub(super) fn is(error: &(dyn Error + 'static)) -> bool {
-        error.is::<Self>() || error.is::<Inner<Close>>()
     }
 }
 
@@ -173,12 +178,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_pointer_wide() {
+    fn is_one_pointer_wide() {
         assert_eq!(size_of::<WebSocketException>(), size_of::<usize>());
     }
 
     #[test]
-    fn the_reason_on_the_wire_is_cut_between_characters() {
+    fn the_wire_reason_is_cut_at_a_character_boundary() {
         let wire = |reason: String| {
             let exception = WebSocketException::new(CloseCode::NORMAL_CLOSURE).with_reason(reason);
             exception.wire_reason().to_owned()
@@ -191,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn location_is_where_it_was_made() {
+    fn location_is_the_line_of_the_caller() {
         let exception = WebSocketException::new(CloseCode::NORMAL_CLOSURE);
         let location = exception.location();
         assert_eq!((location.file(), location.line()), (file!(), line!() - 2));

@@ -1,18 +1,19 @@
-//! Base64, as [RFC 4648, section 4](https://www.rfc-editor.org/rfc/rfc4648#section-4) has it.
+//! Base64 of [RFC 4648, section 4](https://www.rfc-editor.org/rfc/rfc4648#section-4).
 //!
-//! Not the `base64` crate's: that decodes whole texts, and what is needed here is how far a text has got that is sent
-//! in pieces, padded wherever a sender ended one. The encoder beside that is not worth a dependency.
+//! The [`base64`](https://docs.rs/base64) crate decodes whole texts. The body of a gRPC-Web text
+//! response comes in pieces, padded wherever the sender ended one, and its decoded length has to be
+//! known after each piece. The encoder alone does not justify a dependency.
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// How long the text of so many bytes is.
-pub(crate) fn length(bytes: usize) -> usize {
-    bytes.div_ceil(3) * 4
+/// Returns the length of the padded text of `len` bytes.
+pub(crate) fn encoded_len(len: usize) -> usize {
+    len.div_ceil(3) * 4
 }
 
-/// With padding.
+/// Returns the padded text of `data`.
 pub(crate) fn encode(data: &[u8]) -> String {
-    let mut text = String::with_capacity(length(data.len()));
+    let mut text = String::with_capacity(encoded_len(data.len()));
     for group in data.chunks(3) {
         let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
@@ -28,17 +29,18 @@ pub(crate) fn encode(data: &[u8]) -> String {
     text
 }
 
-/// Decodes digit by digit. Padding may stand wherever a text ends that others are put behind.
+/// Decoder that takes one digit at a time. Padding may end any of several concatenated texts.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Decoder {
-    /// How many of the four digits of a quantum there are.
+    /// Number of digits of the current quantum of four: 0 to 3.
     digits: u8,
     bits: u32,
+    /// A character that is not Base64 has been seen.
     broken: bool,
 }
 
 impl Decoder {
-    /// Takes a digit, and gives the byte that it completes.
+    /// Takes a digit, and returns the byte that the digit completes, if any.
     pub(crate) fn push(&mut self, digit: u8) -> Option<u8> {
         let value = match digit {
             b'A'..=b'Z' => Some(digit - b'A'),
@@ -63,7 +65,9 @@ impl Decoder {
         }
     }
 
-    /// What completes the quantum, so that another text may follow; `None` where nothing can.
+    /// Returns the padding that completes the quantum, so that another text may follow.
+    ///
+    /// Returns `None` if no padding can complete the quantum.
     pub(crate) fn padding(&self) -> Option<&'static str> {
         match self.digits {
             _ if self.broken => None,
@@ -89,7 +93,7 @@ pub(super) mod tests {
 
     /// RFC 4648, section 10.
     #[test]
-    fn the_test_vectors_of_the_rfc() {
+    fn encodes_the_test_vectors_of_the_rfc() {
         for (data, text) in [
             ("", ""),
             ("f", "Zg=="),
@@ -104,7 +108,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_digit_over_cannot_be_completed() {
+    fn no_padding_completes_a_single_digit() {
         for (text, padding) in [
             ("AA", Some("==")),
             ("AAA", Some("=")),
@@ -121,7 +125,7 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn what_was_encoded_comes_back(first: Vec<u8>, second: Vec<u8>) {
+        fn concatenated_texts_decode_to_their_data(first: Vec<u8>, second: Vec<u8>) {
             let text = encode(&first) + &encode(&second);
             prop_assert_eq!(decode(text.as_bytes()), [first, second].concat());
         }

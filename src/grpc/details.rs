@@ -1,4 +1,4 @@
-//! JSON among the details of a status, as the protocol buffers that are made for it.
+//! JSON in the details of a status, as the protocol buffers that stand for JSON.
 
 use bytes::Bytes;
 use prost::Message;
@@ -6,16 +6,17 @@ use prost_types::{Any, ListValue, Struct, value::Kind};
 use serde_json::{Number, Value, value::RawValue};
 use tonic_types::Status;
 
-use super::GrpcCode;
+use super::code::GrpcCode;
 
 const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
 const LIST: &str = "type.googleapis.com/google.protobuf.ListValue";
 const VALUE: &str = "type.googleapis.com/google.protobuf.Value";
 
-/// The detail that JSON is: an object a `Struct`, an array a `ListValue`, anything else a `Value`.
+/// Converts JSON to a detail: an object to a `Struct`, an array to a `ListValue`, any other value
+/// to a `Value`.
 ///
-/// `None` where there is a number that no `f64` holds, or a lone surrogate, or where it is deeper than what decodes
-/// it goes, which is a hundred messages.
+/// Returns `None` if the JSON contains a number that no `f64` holds or a lone surrogate. Also
+/// returns `None` if it is nested deeper than decoders go, which is a hundred messages.
 pub(crate) fn of_json(json: &RawValue) -> Option<Any> {
     let json = serde_json::from_str(json.get()).ok()?;
     let (type_url, value) = match kind(json) {
@@ -30,18 +31,19 @@ pub(crate) fn of_json(json: &RawValue) -> Option<Any> {
     unpack(&detail).is_some().then_some(detail)
 }
 
-/// A `google.rpc.Status` with this detail. Clients refuse a status whose details have another code or message
-/// than it has.
+/// Encodes a `google.rpc.Status` with this detail.
+///
+/// Clients refuse a status if the code or the message in its details is not the status's own.
 pub(crate) fn encode(code: GrpcCode, message: &str, detail: &Any) -> Bytes {
     let status = Status {
-        code: code.number(),
+        code: code.as_i32(),
         message: message.to_owned(),
         details: vec![detail.clone()],
     };
     status.encode_to_vec().into()
 }
 
-/// The first JSON in a `google.rpc.Status`.
+/// Returns the first JSON in an encoded `google.rpc.Status`.
 pub(crate) fn decode(status: &[u8]) -> Option<Value> {
     let status = Status::decode(status).ok()?;
     status.details.iter().find_map(unpack).map(json)
@@ -91,10 +93,13 @@ fn json(kind: Kind) -> Value {
     }
 }
 
-/// A `Struct` has doubles alone. What was an integer once is shown as one again, as far as doubles tell.
+/// Converts a number of a `Struct`, all of whose numbers are doubles.
+///
+/// A number without a fraction becomes an integer, as far as doubles are exact.
 fn json_number(number: f64) -> Value {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && number.abs() <= EXACT {
+    /// 2^53. Above it a double skips integers, so the original integer cannot be known.
+    const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() <= MAX_EXACT_INTEGER {
         return Value::from(number as i64);
     }
     Number::from_f64(number).map_or(Value::Null, Value::Number)

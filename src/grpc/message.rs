@@ -1,14 +1,17 @@
-//! The percent-encoding of `grpc-message`.
+//! Percent-encoding and truncation of `grpc-message`.
 
 use bytes::Bytes;
 use http::HeaderValue;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
-const CUT: &str = "...";
+/// Suffix of a truncated message.
+const ELLIPSIS: &str = "...";
 
-/// `text` as [gRPC over HTTP/2] has it: UTF-8, of which space and what is visible in ASCII but for `%` stay as
-/// they are. Space is encoded at either end too, where HTTP drops it (RFC 9110, section 5.5).
+/// Returns `text` in the encoding of [gRPC over HTTP/2].
+///
+/// The encoding is UTF-8 in which space and visible ASCII except `%` stay as they are. A space at
+/// either end is encoded too, because HTTP drops it there (RFC 9110, section 5.5).
 ///
 /// [gRPC over HTTP/2]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
 pub(crate) fn encode(text: &str) -> HeaderValue {
@@ -27,35 +30,37 @@ pub(crate) fn encode(text: &str) -> HeaderValue {
             encoded.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte)]);
         }
     }
-    // There is nothing left that a header value must not hold.
+    // The encoded text contains no byte that is invalid in a header value.
     HeaderValue::from_maybe_shared(Bytes::from(encoded))
         .unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// How long `text` may become where it is encoded. Other implementations encode more than they must: all but
-/// letters and digits counts as encoded.
-pub(crate) fn longest(text: &str) -> usize {
+/// Returns the maximum length of `text` after encoding, in bytes.
+///
+/// Other implementations encode more than they must, so every byte except letters and digits counts
+/// as encoded.
+pub(crate) fn max_encoded_len(text: &str) -> usize {
     let cost = |byte: u8| if byte.is_ascii_alphanumeric() { 1 } else { 3 };
     text.bytes().map(cost).sum()
 }
 
-/// Cuts `text` where it might take more than `room` once it is encoded.
-pub(crate) fn cut(text: &mut String, room: usize) {
-    if longest(text) <= room {
+/// Truncates `text` at a character boundary if it might take more than `max_len` bytes encoded.
+pub(crate) fn truncate(text: &mut String, max_len: usize) {
+    if max_encoded_len(text) <= max_len {
         return;
     }
-    let mut left = room.saturating_sub(longest(CUT));
+    let mut left = max_len.saturating_sub(max_encoded_len(ELLIPSIS));
     let mut end = 0;
     for char in text.chars() {
         let char = char.encode_utf8(&mut [0; 4]).len();
-        match left.checked_sub(longest(&text[end..end + char])) {
+        match left.checked_sub(max_encoded_len(&text[end..end + char])) {
             Some(rest) => left = rest,
             None => break,
         }
         end += char;
     }
     text.truncate(end);
-    text.push_str(CUT);
+    text.push_str(ELLIPSIS);
 }
 
 #[cfg(test)]
@@ -66,7 +71,7 @@ mod tests {
     use tonic::{Code, Status};
 
     #[test]
-    fn what_stays_and_what_does_not() {
+    fn encodes_all_except_visible_ascii_and_inner_spaces() {
         for (text, encoded) in [
             ("", ""),
             ("Item not found", "Item not found"),
@@ -82,22 +87,22 @@ mod tests {
     }
 
     #[test]
-    fn cut_between_characters() {
-        for (room, expected) in [(9, "abßc"), (7, "..."), (0, "...")] {
+    fn truncates_between_characters() {
+        for (max_len, expected) in [(9, "abßc"), (7, "..."), (0, "...")] {
             let mut text = "abßc".to_owned();
-            cut(&mut text, room);
-            assert_eq!(text, expected, "{room}");
+            truncate(&mut text, max_len);
+            assert_eq!(text, expected, "{max_len}");
         }
-        for (room, expected) in [(20, "abßcdefghijklmn"), (19, "abßcd...")] {
+        for (max_len, expected) in [(20, "abßcdefghijklmn"), (19, "abßcd...")] {
             let mut text = "abßcdefghijklmn".to_owned();
-            cut(&mut text, room);
-            assert_eq!(text, expected, "{room}");
+            truncate(&mut text, max_len);
+            assert_eq!(text, expected, "{max_len}");
         }
     }
 
     proptest! {
         #[test]
-        fn tonic_reads_what_was_written(text in any::<String>()) {
+        fn tonic_decodes_every_encoded_text(text in any::<String>()) {
             let mut trailers = HeaderMap::new();
             trailers.insert("grpc-status", HeaderValue::from_static("5"));
             trailers.insert("grpc-message", encode(&text));
@@ -105,9 +110,9 @@ mod tests {
             prop_assert_eq!((status.code(), status.message()), (Code::NotFound, text.as_str()));
         }
 
-        /// Of what tonic leaves as it is this leaves all as it is, but for space at either end.
+        /// Every byte that tonic leaves as it is stays here too, except a space at either end.
         #[test]
-        fn never_longer_than_tonics(text in any::<String>()) {
+        fn encoded_text_is_never_longer_than_tonics(text in any::<String>()) {
             let text = format!("-{text}-");
             let mut trailers = HeaderMap::new();
             Status::not_found(&text).add_header(&mut trailers).unwrap();

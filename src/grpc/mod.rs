@@ -1,23 +1,25 @@
-//! Exceptions as gRPC and gRPC-Web have them: a status, in the head of the response or behind its messages.
+#![doc = include_str!("../docs/grpc.md")]
 
 mod base64;
 mod code;
+mod content_type;
 #[cfg(feature = "tonic")]
-pub(crate) mod details;
-mod ending;
+mod details;
+mod fields;
 mod message;
-mod protocol;
-mod reply;
+mod metadata;
 mod status;
+#[cfg(feature = "tonic")]
+pub(crate) mod tonic;
+mod trailers;
+mod transcode;
 mod web;
 
 pub use code::GrpcCode;
-#[cfg(feature = "tonic")]
-pub(crate) use status::{Told, into_metadata};
 pub(crate) use {
-    ending::{Ending, Trailers},
-    protocol::{Carrier, Form, Protocol},
-    reply::{as_exception, is_for_grpc},
-    status::{code_of, into_trailers, is_status, no_such_method, respond, respond_anew},
-    web::{Sent, WebBody},
+    content_type::{GrpcContentType, StatusEncoding},
+    status::{code_of, is_status, render_into, rerender_into},
+    trailers::{FinalFrame, Trailers, into_trailers},
+    transcode::{as_exception, is_for_grpc, no_such_method},
+    web::{MessageTracker, TrackedBody},
 };

@@ -1,7 +1,10 @@
-//! The body of a gRPC-Web response: messages, each behind five bytes that say what it is and how long, and
-//! at last a frame of the same make that holds the trailers. In the text form all of it is in base64.
+//! Body of a gRPC-Web response, as [PROTOCOL-WEB.md] defines it.
 //!
-//! [PROTOCOL-WEB.md](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)
+//! The body is a sequence of messages. Each follows a prefix of five bytes: one for the kind, four
+//! for the length. The last frame has such a prefix too and holds the trailers. In the text form
+//! the whole body is in Base64.
+//!
+//! [PROTOCOL-WEB.md]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md
 
 use std::{
     pin::Pin,
@@ -13,28 +16,29 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use super::base64;
-use crate::BoxError;
+use crate::error::BoxError;
 
-/// A gRPC-Web body, of which is known how far its messages have been sent.
-pub struct WebBody<B> {
+/// gRPC-Web body that tracks the position in its messages.
+pub(crate) struct TrackedBody<B> {
     body: Pin<Box<B>>,
-    sent: Sent,
+    tracker: MessageTracker,
 }
 
-impl<B> WebBody<B> {
+impl<B> TrackedBody<B> {
     pub(crate) fn new(body: B, in_base64: bool) -> Self {
         Self {
             body: Box::pin(body),
-            sent: Sent::nothing_yet(in_base64),
+            tracker: MessageTracker::new(in_base64),
         }
     }
 
-    pub(crate) fn sent(&self) -> Sent {
-        self.sent
+    /// Returns the position after the last frame that the body has produced.
+    pub(crate) fn tracker(&self) -> MessageTracker {
+        self.tracker
     }
 }
 
-impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for WebBody<B> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for TrackedBody<B> {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -44,7 +48,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for WebBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = ready!(self.body.as_mut().poll_frame(cx));
         if let Some(data) = frame.as_ref().and_then(|it| it.as_ref().ok()?.data_ref()) {
-            self.sent.send(data);
+            self.tracker.record(data);
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
@@ -53,50 +57,52 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for WebBody<B> {
         self.body.is_end_stream()
     }
 
-    /// Not what the inner body says: a frame may come behind it.
+    /// Returns no hint, because a trailer frame may follow the inner body.
     fn size_hint(&self) -> SizeHint {
         SizeHint::default()
     }
 }
 
-/// What marks a frame that holds trailers.
-const TRAILERS: u8 = 0x80;
+/// Bit in the first byte of a prefix that marks a frame of trailers.
+const TRAILER_FLAG: u8 = 0x80;
 
-/// How far the messages of a body have been sent. Behind half a message no trailers can be told: the client
-/// would take them for its other half.
+/// Position in the messages of a body that is being sent.
+///
+/// No trailers can follow an incomplete message, because the client would read them as the rest of
+/// the message.
 #[derive(Clone, Copy, Default)]
-pub struct Sent {
-    /// `None` where it is not in base64.
+pub(crate) struct MessageTracker {
+    /// `None` if the body is not in Base64.
     base64: Option<base64::Decoder>,
-    /// What is there of the five bytes before the next message.
+    /// Prefix of the next message, of which the first `prefix_len` bytes have been sent.
     prefix: [u8; 5],
     prefix_len: usize,
-    /// What is missing of the message.
+    /// Number of bytes of the current message that have not been sent.
     missing: u32,
-    /// The trailers are sent.
-    over: bool,
+    /// A frame of trailers has begun.
+    ended: bool,
 }
 
-impl Sent {
-    pub(crate) fn nothing_yet(in_base64: bool) -> Self {
+impl MessageTracker {
+    pub(crate) fn new(in_base64: bool) -> Self {
         Self {
             base64: in_base64.then(base64::Decoder::default),
             ..Self::default()
         }
     }
 
-    /// `data` goes out.
-    pub(crate) fn send(&mut self, data: &[u8]) {
+    /// Advances the position by `data`, which is sent next.
+    pub(crate) fn record(&mut self, data: &[u8]) {
         let Some(mut decoder) = self.base64 else {
-            return self.send_binary(data);
+            return self.record_binary(data);
         };
         for byte in data.iter().filter_map(|digit| decoder.push(*digit)) {
-            self.send_binary(&[byte]);
+            self.record_binary(&[byte]);
         }
         self.base64 = Some(decoder);
     }
 
-    fn send_binary(&mut self, mut data: &[u8]) {
+    fn record_binary(&mut self, mut data: &[u8]) {
         loop {
             let skipped = data.len().min(self.missing as usize);
             data = &data[skipped..];
@@ -109,23 +115,23 @@ impl Sent {
             self.prefix_len += 1;
             if self.prefix_len == self.prefix.len() {
                 let [kind, length @ ..] = self.prefix;
-                self.over |= kind & TRAILERS != 0;
+                self.ended |= kind & TRAILER_FLAG != 0;
                 self.missing = u32::from_be_bytes(length);
                 self.prefix_len = 0;
             }
         }
     }
 
-    /// Whether trailers may come next: not within a message, nor behind trailers.
+    /// Returns whether trailers may come next: not within a message, and not after trailers.
     pub(crate) fn may_end(&self) -> bool {
-        let is_between = self.missing == 0 && self.prefix_len == 0 && !self.over;
+        let is_between = self.missing == 0 && self.prefix_len == 0 && !self.ended;
         let padding = self.base64.as_ref().map(base64::Decoder::padding);
         is_between && padding != Some(None)
     }
 
-    /// What ends the body with these trailers.
-    pub(crate) fn end(&self, trailers: &HeaderMap) -> Bytes {
-        let frame = frame(trailers);
+    /// Returns the data that ends the body with these trailers.
+    pub(crate) fn trailer_frame(&self, trailers: &HeaderMap) -> Bytes {
+        let frame = encode_trailers(trailers);
         match &self.base64 {
             None => frame.into(),
             Some(decoder) => {
@@ -136,16 +142,16 @@ impl Sent {
     }
 }
 
-/// Trailers, as a block of HTTP/1 headers without the empty line.
-fn frame(trailers: &HeaderMap) -> Vec<u8> {
-    let mut frame = vec![TRAILERS, 0, 0, 0, 0];
+/// Encodes trailers as a block of HTTP/1 headers without the empty line, after the prefix.
+fn encode_trailers(trailers: &HeaderMap) -> Vec<u8> {
+    let mut frame = vec![TRAILER_FLAG, 0, 0, 0, 0];
     for (name, value) in trailers {
         frame.extend_from_slice(name.as_str().as_bytes());
         frame.push(b':');
         frame.extend_from_slice(value.as_bytes());
         frame.extend_from_slice(b"\r\n");
     }
-    // No map of headers is as long as four bytes can tell.
+    // No header map reaches the maximum length of four bytes.
     let length = u32::try_from(frame.len() - 5).unwrap_or(u32::MAX);
     frame[1..5].copy_from_slice(&length.to_be_bytes());
     frame
@@ -171,16 +177,16 @@ mod tests {
         for &length in lengths {
             data.push(0);
             data.extend_from_slice(&(length as u32).to_be_bytes());
-            // Looks like the start of a trailer frame.
-            data.resize(data.len() + length, TRAILERS);
+            // The content looks like the start of a trailer frame.
+            data.resize(data.len() + length, TRAILER_FLAG);
         }
         data
     }
 
     #[test]
-    fn a_frame() {
-        let frame = frame(&trailers());
-        assert_eq!(frame[..5], [TRAILERS, 0, 0, 0, frame.len() as u8 - 5]);
+    fn trailer_frame_is_a_block_of_headers() {
+        let frame = encode_trailers(&trailers());
+        assert_eq!(frame[..5], [TRAILER_FLAG, 0, 0, 0, frame.len() as u8 - 5]);
         assert_eq!(
             &frame[5..],
             b"grpc-status:5\r\ngrpc-message:no: such\titem\r\nx-a:1\r\nx-a:2\r\n"
@@ -188,16 +194,16 @@ mod tests {
     }
 
     #[test]
-    fn nothing_comes_behind_the_trailers() {
-        let mut sent = Sent::nothing_yet(false);
-        sent.send(&frame(&trailers()));
-        assert!(!sent.may_end());
+    fn nothing_follows_the_trailers() {
+        let mut tracker = MessageTracker::new(false);
+        tracker.record(&encode_trailers(&trailers()));
+        assert!(!tracker.may_end());
     }
 
     proptest! {
-        /// However it is cut up, in text also where a piece does not end with a quantum.
+        /// The body is split anywhere, in the text form also within a quantum.
         #[test]
-        fn trailers_come_behind_whole_messages_and_nowhere_else(
+        fn trailers_follow_only_whole_messages(
             lengths in prop::collection::vec(0_usize..40, 0..4),
             cuts in prop::collection::vec(1_usize..20, 1..4),
             end in any::<prop::sample::Index>(),
@@ -216,21 +222,21 @@ mod tests {
                 let text = if padded { &text } else { text.trim_end_matches('=') };
                 wire = text.into();
             }
-            let mut sent = Sent::nothing_yet(in_base64);
+            let mut tracker = MessageTracker::new(in_base64);
             let (mut rest, mut cuts) = (&wire[..], cuts.iter().cycle());
             while !rest.is_empty() {
                 let (piece, after) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
-                sent.send(piece);
+                tracker.record(piece);
                 rest = after;
             }
-            prop_assert_eq!(sent.may_end(), boundaries.contains(&end));
-            if sent.may_end() {
-                wire.extend_from_slice(&sent.end(&trailers()));
+            prop_assert_eq!(tracker.may_end(), boundaries.contains(&end));
+            if tracker.may_end() {
+                wire.extend_from_slice(&tracker.trailer_frame(&trailers()));
                 if in_base64 {
                     wire = base64::tests::decode(&wire);
                 }
                 let mut expected = whole[..end].to_vec();
-                expected.extend_from_slice(&frame(&trailers()));
+                expected.extend_from_slice(&encode_trailers(&trailers()));
                 prop_assert_eq!(wire, expected);
             }
         }

@@ -1,3 +1,5 @@
+//! axum: exceptions as responses, and the extractor of a WebSocket's handle.
+
 use axum_core::{
     body::Body,
     response::{IntoResponse, Response},
@@ -7,11 +9,16 @@ use bytes::Bytes;
 use {axum_core::extract::FromRequestParts, http::request::Parts};
 
 #[cfg(feature = "websocket")]
-use crate::UpgradeHandle;
-use crate::{Exception, ExceptionBody, HttpException, WebSocketException};
+use crate::websocket::WebSocketHandle;
+use crate::{
+    body::ExceptionBody,
+    exception::{Exception, HttpException, WebSocketException},
+};
 
-/// The response of [`Response::from`](http::Response#impl-From<HttpException>-for-Response<B>): rendered, with the exception
-/// attached. So a handler may return `Result<T, HttpException>`, with and without an
+/// The exception in its default rendering, attached to the response, as
+/// [`Response::from`](http::Response#impl-From<HttpException>-for-Response<B>) does it.
+///
+/// So a handler may return `Result<T, HttpException>`, with and without an
 /// [`ExceptionLayer`](crate::ExceptionLayer) around it.
 ///
 /// ```
@@ -33,33 +40,36 @@ impl IntoResponse for HttpException {
     }
 }
 
-/// A refusal, with the exception attached: to a request that did not become a WebSocket it is a 403.
+/// The rejection of a request that did not become a WebSocket, 403, with the exception attached.
 impl IntoResponse for WebSocketException {
     fn into_response(self) -> Response {
         into_axum(self.into())
     }
 }
 
+/// The response for the exception that it holds.
 impl IntoResponse for Exception {
     fn into_response(self) -> Response {
         into_axum(self.into())
     }
 }
 
-/// The handle of a request that asks for a WebSocket.
+/// Extracts the handle of a request that asks for a WebSocket.
 ///
 /// # Errors
 ///
-/// A request that cannot become a WebSocket is answered with 426. One that can, but has no handle, is under no
-/// layer [`with_upgrades`](crate::ExceptionLayer::with_upgrades): that is a bug of the server's, and a 500.
+/// Rejects a request that cannot become a WebSocket with 426.
+///
+/// Rejects any other request without a handle with 500: the server lacks a layer with
+/// [`with_websockets`](crate::ExceptionLayer::with_websockets).
 #[cfg(feature = "websocket")]
-impl<S: Sync> FromRequestParts<S> for UpgradeHandle {
+impl<S: Sync> FromRequestParts<S> for WebSocketHandle {
     type Rejection = HttpException;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, HttpException> {
         match parts.extensions.get() {
             Some(handle) => Ok(Self::clone(handle)),
-            None => Err(UpgradeHandle::missing(parts)),
+            None => Err(WebSocketHandle::missing(parts)),
         }
     }
 }

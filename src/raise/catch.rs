@@ -1,3 +1,5 @@
+//! The `try` block for raised exceptions.
+
 use std::{
     fmt,
     future::Future,
@@ -8,16 +10,17 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use crate::{
-    Exception,
-    interrupt::{catch_poll, exception_in, quietly},
-};
+use super::poll::{catch_poll, downcast_payload};
+use crate::{exception::Exception, unwind::ignore_panic};
 
-/// Runs `future`, and gives what it raised as an error, however it was raised: a `try` block.
+/// Runs `future` and returns an exception that it raises as an error, in whichever way it was
+/// raised: a `try` block.
 ///
-/// What the future has of its own is dropped before the error is given, and where that panics, the exception
-/// comes out all the same. A plain panic goes through. An
-/// error that the future returns is its output like any other.
+/// The future is dropped before the error is returned. A panic in its destructors is ignored, and
+/// the exception is returned all the same. A panic in the future itself is not caught. An error
+/// that the future returns is part of its output.
+///
+/// # Examples
 ///
 /// ```
 /// use tower_exception::{Exception, HttpException, catch};
@@ -45,7 +48,7 @@ pub fn catch<F: Future>(future: F) -> Catch<F> {
 }
 
 pin_project! {
-    /// The future of [`catch()`].
+    /// Future of [`catch()`].
     #[must_use = "futures do nothing unless polled"]
     pub struct Catch<F> {
         #[pin]
@@ -63,9 +66,9 @@ impl<F: Future> Future for Catch<F> {
         };
         match catch_poll(cx, |cx| future.poll(cx)) {
             Ok(poll) => Poll::Ready(Ok(ready!(poll))),
-            Err(payload) => match exception_in(payload) {
+            Err(payload) => match downcast_payload(payload) {
                 Ok((exception, _)) => {
-                    quietly(|| slot.set(None));
+                    ignore_panic(|| slot.set(None));
                     Poll::Ready(Err(exception))
                 }
                 Err(payload) => resume_unwind(payload),

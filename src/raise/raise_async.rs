@@ -1,3 +1,5 @@
+//! Raising an exception without unwinding.
+
 use std::{
     fmt,
     future::Future,
@@ -7,19 +9,33 @@ use std::{
 };
 
 use super::slot;
-use crate::{Exception, HttpException, WebSocketException};
+#[cfg(not(panic = "unwind"))]
+use crate::diagnostics;
+use crate::exception::{Exception, HttpException, WebSocketException};
 
 impl HttpException {
-    /// Raises the exception without unwinding, from any async code: await it, and nothing after it runs.
+    /// Raises the exception without unwinding, from any async code: await the returned future, and
+    /// no code after it runs.
     ///
-    /// The future that is given never ends. It leaves the exception where the
-    /// [`ExceptionLayer`](crate::ExceptionLayer) (or [`catch`](crate::catch())) finds it as soon as its
-    /// poll comes back, and that drops everything that was being awaited. Destructors run, as when a
-    /// client goes away. It costs much less than [`raise`](Self::raise), which unwinds, however deep the
-    /// call is. See the [guide](crate::docs::raising) for which to use when, and for what happens inside
+    /// The future never completes. It leaves the exception for the
+    /// [`ExceptionLayer`](crate::ExceptionLayer) or [`catch`](crate::catch()), which takes it as
+    /// soon as the current poll returns. The layer then drops everything that was being awaited.
+    /// Destructors run, as when a client disconnects.
+    ///
+    /// It costs much less than [`raise`](Self::raise), which unwinds, at any depth of calls. See
+    /// the [guide](crate::raise) for which of the two to use, and for what happens inside
     /// `select!`, `join!`, spawned tasks and streams.
     ///
-    /// Its output is of any type, so that it can stand wherever a value is wanted:
+    /// # Panics
+    ///
+    /// The future unwinds, as [`raise`](Self::raise) does, if the task that polls it is not the one
+    /// that polls the layer: in a spawned task, in `FuturesUnordered`, under a nested `block_on`,
+    /// under no layer at all. Compiled with `panic = "abort"`, unwinding would end the process. The
+    /// future then stays pending instead, and an error is logged if the feature `tracing` is on.
+    ///
+    /// # Examples
+    ///
+    /// The output is of any type, so that the future can stand for any value:
     ///
     /// ```
     /// use tower_exception::{HttpException, catch};
@@ -38,15 +54,8 @@ impl HttpException {
     /// # }
     /// ```
     ///
-    /// As a statement of its own the type is yours to name: `raise_async::<()>().await`, or simply
+    /// A statement has to name the type: `raise_async::<()>().await`, or simply
     /// `return ... .await`.
-    ///
-    /// # Panics
-    ///
-    /// It unwinds, as [`raise`](Self::raise) does, where the task that polls it is not the one that polls the
-    /// layer: in a spawned task, in `FuturesUnordered`, under a nested `block_on`, under no layer at
-    /// all. Compiled with `panic = "abort"`, where that would end the process, it stays pending there
-    /// instead, and logs an error under the feature `tracing`.
     pub fn raise_async<T>(self) -> RaiseAsync<T> {
         RaiseAsync::new(Exception::Http(self))
     }
@@ -60,15 +69,17 @@ impl WebSocketException {
 }
 
 impl Exception {
-    /// Raises the exception that this is without unwinding: see [`HttpException::raise_async`].
+    /// Raises the [`HttpException`] or [`WebSocketException`] without unwinding: see
+    /// [`HttpException::raise_async`].
     pub fn raise_async<T>(self) -> RaiseAsync<T> {
         RaiseAsync::new(self)
     }
 }
 
-/// The future of [`HttpException::raise_async`]. It raises when it is first polled, and stays pending
-/// ever after.
-#[must_use = "nothing is raised until it is awaited"]
+/// Future of [`HttpException::raise_async`].
+///
+/// It raises the exception when it is first polled, and never completes.
+#[must_use = "an exception is not raised until the future is awaited"]
 pub struct RaiseAsync<T> {
     exception: Option<Exception>,
     output: PhantomData<fn() -> T>,
@@ -101,11 +112,11 @@ fn unwind(exception: Exception) {
     exception.raise();
 }
 
-/// There is no unwinding to fall back on. One request that never ends (and that a timeout can end) does
-/// less harm than the end of the process, which every other request would share.
+/// Reports the exception, since it cannot unwind. One request that never completes, and that a
+/// timeout can end, is less harm than the end of the process, which all other requests share.
 #[cfg(not(panic = "unwind"))]
 fn unwind(exception: Exception) {
-    crate::log::raised_for_nobody(&exception);
+    diagnostics::raised_uncaught(&exception, exception.location());
 }
 
 impl<T> fmt::Debug for RaiseAsync<T> {

@@ -1,15 +1,17 @@
-//! Where an exception waits between `raise_async` and the poll that takes it.
+//! Slot in which an exception waits between `raise_async` and the poll that takes it.
 //!
-//! A poll that catches (a layer's, a body's, [`catch`](super::catch()'s) opens a [`Scope`] and closes it when
-//! the poll is over, also when it unwinds. `raise_async` fills the innermost scope of its thread, but only
-//! if it is polled with the very `Context` that the scope was opened for. Then, and only then, everything
-//! between the two is one stack of polls in one task: what the scope drops afterwards is what was left.
+//! A poll that catches (of a layer, a body or [`catch`](super::catch())) opens a [`Scope`]. It
+//! closes the scope when the poll is over, also when the poll unwinds. `raise_async` fills the
+//! innermost scope of its thread, but only if it is polled with the very `Context` for which the
+//! scope was opened. Then, and only then, everything between the two is one stack of polls in one
+//! task: what the scope drops afterwards is what the exception has left.
 //!
-//! A `Context` is known by its address. That cannot be mistaken: the scope's own is borrowed for as
-//! long as the scope is open, so no other context can be where it is. Whoever polls with another one
-//! (a spawned task, `FuturesUnordered`, a nested `block_on`) has made it elsewhere. The identity of the
-//! waker would prove less: two tasks may share one, and one task may see its waker cloned into another
-//! allocation. The address is compared and never becomes a pointer again.
+//! The address of a `Context` identifies it. No other context can be mistaken for the scope's own:
+//! that one is borrowed for as long as the scope is open, so no other context can have its address.
+//! Code that polls with another context (a spawned task, `FuturesUnordered`, a nested `block_on`)
+//! has created that context elsewhere. The identity of the waker would prove less: two tasks may
+//! share one waker, and the waker of one task may be cloned into another allocation. The address is
+//! compared and never becomes a pointer again.
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,18 +19,19 @@ use std::{
     task::Context,
 };
 
-use crate::Exception;
+use crate::exception::Exception;
 
 thread_local! {
-    /// The innermost open scope of this thread: the address of its `Context`, plus [`FILLED`] once it is
-    /// filled. 0 where none is open. It has no destructor, so that reaching it is one instruction.
+    /// The innermost open scope of this thread: the address of its `Context`, plus [`FILLED`] once
+    /// the scope is filled; 0 if no scope is open. It has no destructor, so that access to it is
+    /// one instruction.
     static INNERMOST: Cell<usize> = const { Cell::new(0) };
 
-    /// What the filled scopes of this thread hold, the innermost last.
+    /// The exceptions that the filled scopes of this thread hold, the innermost scope's last.
     static RAISED: RefCell<Vec<Exception>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A `Context` holds references, so the lowest bit of its address is free.
+/// Flag in the lowest bit of an address. A `Context` holds references, so that bit is free.
 const FILLED: usize = 1;
 const _: () = assert!(align_of::<Context<'_>>() > FILLED);
 
@@ -36,15 +39,15 @@ fn address(cx: &Context<'_>) -> usize {
     ptr::from_ref(cx).addr()
 }
 
-/// A poll that takes what is raised without unwinding during it.
+/// Poll that takes the exception that is raised without unwinding during it.
 pub(crate) struct Scope {
     this: usize,
     outer: usize,
 }
 
 impl Scope {
-    /// Opens a scope for a poll with `cx`. It is to be [closed](Self::close) before anything else happens on
-    /// this thread.
+    /// Opens a scope for a poll with `cx`. The caller must [close](Self::close) the scope before
+    /// anything else happens on this thread.
     #[inline]
     pub(crate) fn open(cx: &Context<'_>) -> Self {
         let this = address(cx);
@@ -52,20 +55,21 @@ impl Scope {
         Self { this, outer }
     }
 
-    /// Closes the scope, and tells whether it was filled: if so, [`take`] is to be called.
+    /// Closes the scope and returns whether it was filled. If so, the caller must call [`take`].
     #[inline]
     pub(crate) fn close(self) -> bool {
         INNERMOST.replace(self.outer) != self.this
     }
 }
 
-/// Takes what the scope that was just closed was filled with.
+/// Takes the exception of the filled scope that was just closed.
 #[cold]
 pub(crate) fn take() -> Option<Exception> {
     RAISED.with_borrow_mut(Vec::pop)
 }
 
-/// Fills the innermost scope with `exception`, or gives it back where `cx` is not that scope's.
+/// Fills the innermost scope with `exception`, or returns `exception` as the error if `cx` is not
+/// the context of that scope.
 #[cold]
 pub(super) fn fill(cx: &Context<'_>, exception: Exception) -> Result<(), Exception> {
     let innermost = INNERMOST.get();
@@ -73,11 +77,12 @@ pub(super) fn fill(cx: &Context<'_>, exception: Exception) -> Result<(), Excepti
         return Err(exception);
     }
     if innermost & FILLED == FILLED {
-        // The first one is on its way out, and takes with it whoever raised this one.
+        // The scope already holds an exception. The code that raised the second one is dropped
+        // together with the rest of the poll.
         return Ok(());
     }
     let mut exception = Some(exception);
-    // Fails where the thread is ending and its destructors have run.
+    // Fails if the thread is ending and its destructors have run.
     let _ = RAISED.try_with(|raised| raised.borrow_mut().extend(exception.take()));
     match exception {
         Some(exception) => Err(exception),
@@ -88,7 +93,7 @@ pub(super) fn fill(cx: &Context<'_>, exception: Exception) -> Result<(), Excepti
     }
 }
 
-/// Whether the code that asks is polled by something that catches.
+/// Returns whether a poll that catches is running on this thread.
 pub(crate) fn is_inside_a_scope() -> bool {
     INNERMOST.get() != 0
 }

@@ -1,35 +1,40 @@
+//! The default renderer, FastAPI's JSON.
+
 use http::HeaderValue;
 
 use super::{Render, Rendered};
-use crate::{HttpException, RequestHead, exception::Shown};
+use crate::{
+    caught::RequestHead,
+    exception::{DetailRef, HttpException},
+};
 
-/// Renders `{"detail": ...}` as `application/json`: the default, and what FastAPI does.
+/// Renderer of `{"detail": ...}` as `application/json`: the default, and FastAPI's form.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json;
 
 impl Render for Json {
     fn render(&self, exception: &HttpException, _: &RequestHead) -> Rendered {
-        render(exception)
+        render_json(exception)
     }
 }
 
-pub(crate) fn render(exception: &HttpException) -> Rendered {
+pub(crate) fn render_json(exception: &HttpException) -> Rendered {
     const OPEN: &[u8] = br#"{"detail":"#;
     const CLOSE: &[u8] = b"}";
     const QUOTES: usize = 2;
 
-    let detail = exception.shown();
+    let detail = exception.detail_or_reason();
     let length = match detail {
-        Shown::Text(text) => text.len() + QUOTES,
-        Shown::Json(raw) => raw.get().len(),
+        DetailRef::Text(text) => text.len() + QUOTES,
+        DetailRef::Json(raw) => raw.get().len(),
     };
-    // Just as long as it will be where nothing is escaped: `Bytes` then takes it as it is.
+    // The exact length unless a character is escaped: `Bytes` takes a full `Vec` without a copy.
     let mut body = Vec::with_capacity(OPEN.len() + length + CLOSE.len());
     body.extend_from_slice(OPEN);
     match detail {
-        // Neither a `str` nor a `Vec` has a way to fail.
-        Shown::Text(text) => drop(serde_json::to_writer(&mut body, text)),
-        Shown::Json(raw) => body.extend_from_slice(raw.get().as_bytes()),
+        // Neither a `str` nor a `Vec` can fail.
+        DetailRef::Text(text) => drop(serde_json::to_writer(&mut body, text)),
+        DetailRef::Json(raw) => body.extend_from_slice(raw.get().as_bytes()),
     }
     body.extend_from_slice(CLOSE);
     Rendered::new(HeaderValue::from_static("application/json"), body)

@@ -1,35 +1,44 @@
-//! From an exception to a response.
+//! Renderers: an exception's form on the wire.
+//!
+//! A renderer makes the body of a response and names its content type. The default is [`Json`],
+//! FastAPI's `{"detail": ...}`. [`with_renderer`](crate::ExceptionLayer::with_renderer) sets
+//! another one.
 
-pub(crate) mod json;
+mod convert;
+mod json;
+pub(crate) mod response;
 
 use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::{HttpException, RequestHead};
+pub use self::json::Json;
+pub(crate) use self::json::render_json;
 
-pub use json::Json;
+use crate::{caught::RequestHead, exception::HttpException};
 
-/// Gives exceptions their form on the wire.
+/// Form of exceptions on the wire.
 ///
-/// A renderer makes a body and names its type. The rest is the layer's: the status, the exception's
-/// headers, the length, the statuses that have no body, `HEAD`. So a renderer cannot break the
-/// message's framing. Closures are renderers too:
+/// The layer decides the rest of the response: the status, the exception's headers, the length,
+/// statuses without a body, `HEAD`. So a renderer cannot break the framing of the message.
+///
+/// Closures are renderers too:
 ///
 /// ```
 /// use http::HeaderValue;
 /// use tower_exception::{ExceptionLayer, HttpException, RequestHead, render::Rendered};
 ///
-/// let layer = ExceptionLayer::new().render(|exception: &HttpException, _: &RequestHead| {
+/// let layer = ExceptionLayer::new().with_renderer(|exception: &HttpException, _: &RequestHead| {
 ///     Rendered::new(HeaderValue::from_static("text/plain; charset=utf-8"), exception.to_string())
 /// });
 /// ```
 ///
-/// A renderer that panics, or raises, is answered for with a plain 500, as [`Json`] renders it.
+/// If a renderer panics or raises, the client receives a plain 500 as [`Json`] renders it.
 pub trait Render: Send + Sync + 'static {
-    /// Renders `exception`, which answers `request`.
+    /// Renders `exception`, which the request with the head `request` receives.
     fn render(&self, exception: &HttpException, request: &RequestHead) -> Rendered;
 }
 
+#[diagnostic::do_not_recommend]
 impl<F> Render for F
 where
     F: Fn(&HttpException, &RequestHead) -> Rendered + Send + Sync + 'static,
@@ -39,19 +48,43 @@ where
     }
 }
 
-/// What a renderer makes: a body, and the name of its type.
+/// Body that a renderer has made, with its content type.
+///
+/// ```
+/// use http::HeaderValue;
+/// use tower_exception::render::Rendered;
+///
+/// let rendered = Rendered::new(HeaderValue::from_static("text/plain"), "gone");
+/// assert_eq!(rendered.content_type(), "text/plain");
+/// assert_eq!(&rendered.body()[..], b"gone");
+/// ```
 #[derive(Clone, Debug)]
+#[must_use = "a renderer returns it to the layer"]
 pub struct Rendered {
-    pub(crate) content_type: HeaderValue,
-    pub(crate) body: Bytes,
+    content_type: HeaderValue,
+    body: Bytes,
 }
 
 impl Rendered {
-    /// A body of this type.
+    /// Creates a body of this content type.
     pub fn new(content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
         Self {
             content_type,
             body: body.into(),
         }
+    }
+
+    /// Returns the content type.
+    pub fn content_type(&self) -> &HeaderValue {
+        &self.content_type
+    }
+
+    /// Returns the body.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    pub(crate) fn into_parts(self) -> (HeaderValue, Bytes) {
+        (self.content_type, self.body)
     }
 }

@@ -1,11 +1,7 @@
-//! How a connection is closed.
+//! Closing of a connection: the exception to close with, and the closing handshake
+//! ([RFC 6455, section 7](https://www.rfc-editor.org/rfc/rfc6455#section-7)).
 
-use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
-    task::Poll,
-    thread,
-};
+use std::{future::poll_fn, task::Poll, thread, time::Duration};
 
 use http::StatusCode;
 use tokio::{
@@ -13,134 +9,182 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{cause::Cause, frames::close_frame, wire::Wire};
+use super::{frame::close_frame, io::TrackedIo};
 use crate::{
-    Answer, Caught, CloseCode, Exception, HttpException, Place, WebSocketException,
-    handlers::{Handled, Reply, ReplyKind},
-    interrupt::{catch, catch_poll, quietly},
-    settings::Kept,
-    thrown::Thrown,
+    caught::{Caught, Mechanism, Panic, Phase, failure::Failure},
+    exception::{CloseCode, Exception, HttpException, WebSocketException},
+    handler::{HandlerOutput, PendingReply, Reply, ReplyKind},
+    handling::RequestContext,
+    raise::poll::catch_poll,
+    raise::unwinding::UnwindWatcher,
+    report::Outcome,
+    unwind::{catch, ignore_panic},
 };
 
-/// Closes a connection, for whatever cause, and is done by `deadline`.
-pub async fn close(
-    kept: &Kept,
-    close_on_drop: Option<CloseCode>,
-    mut wire: Box<Wire>,
-    cause: Cause,
+/// Reason to close a connection.
+pub(crate) enum CloseReason {
+    /// A failure was caught: handlers and observers apply.
+    Failed(Failure),
+    /// The server closes the connection for a reason of its own.
+    Requested(WebSocketException),
+    /// The application has dropped the connection.
+    Dropped,
+}
+
+impl CloseReason {
+    /// Returns the reason for which the application drops a connection now, on this thread.
+    pub(crate) fn of_drop(watcher: &UnwindWatcher) -> Self {
+        if !thread::panicking() {
+            return Self::Dropped;
+        }
+        Self::Failed(match watcher.unwinding() {
+            Some(exception) => Failure::exception(exception, Mechanism::Raised, Phase::WebSocket),
+            None => Failure::panic(Panic::unknown(), Phase::WebSocket),
+        })
+    }
+}
+
+/// Settings of [`close`].
+#[derive(Clone, Copy)]
+pub(crate) struct CloseSettings {
+    /// Longest time for the handler and the closing handshake together.
+    pub(crate) timeout: Duration,
+    /// Code for [`CloseReason::Dropped`]. If `None`, the connection is dropped without a close
+    /// frame.
+    pub(crate) on_drop: Option<CloseCode>,
+}
+
+/// Closes a connection, at the latest by `deadline`.
+pub(crate) async fn close(
+    context: &RequestContext,
+    on_drop: Option<CloseCode>,
+    mut io: Box<TrackedIo>,
+    reason: CloseReason,
     deadline: Instant,
 ) {
-    let takes_close = wire.takes_close();
-    let exception = match cause {
-        Cause::Thrown(thrown) if takes_close => Some(answer(kept, thrown, deadline).await),
-        Cause::Thrown(thrown) => {
-            kept.tell_of(thrown, Answer::CutShort);
+    let can_send_close = io.can_send_close();
+    let exception = match reason {
+        CloseReason::Failed(failure) if can_send_close => {
+            Some(handle_failure(context, failure, deadline).await)
+        }
+        CloseReason::Failed(failure) => {
+            context.report_failure(failure, Outcome::Aborted);
             None
         }
-        Cause::Ordered(exception) => Some(exception),
-        Cause::Dropped => match close_on_drop {
-            Some(code) => Some(WebSocketException::new(wire.code_of_peer().unwrap_or(code))),
-            None => return wire.cut(),
+        CloseReason::Requested(exception) => Some(exception),
+        CloseReason::Dropped => match on_drop {
+            Some(code) => Some(WebSocketException::new(
+                io.peer_close_code().unwrap_or(code),
+            )),
+            None => return io.abort(),
         },
     };
     let frame = exception
-        .filter(|_| takes_close)
+        .filter(|_| can_send_close)
         .map(|exception| close_frame(&exception));
-    // By the deadline the peer has had its time: what is left of it is cut off.
+    // A peer that has not closed the connection by the deadline is cut off.
     let _ = timeout_at(
         deadline,
-        closing_handshake(&mut wire, frame.as_deref().unwrap_or_default()),
+        closing_handshake(&mut io, frame.as_deref().unwrap_or_default()),
     )
     .await;
-    wire.cut();
+    io.abort();
 }
 
-/// Sends the close frame and waits for the peer's. What the peer sends meanwhile is read and let go: a
-/// connection that is closed with data unread is reset, and a reset may overtake the close frame.
-async fn closing_handshake(wire: &mut Wire, mut frame: &[u8]) -> Option<()> {
+/// Sends the close frame and waits for the peer's.
+///
+/// Other data of the peer is read and discarded: a connection that is closed with data unread is
+/// reset, and the reset may overtake the close frame.
+async fn closing_handshake(io: &mut TrackedIo, mut frame: &[u8]) -> Option<()> {
     while !frame.is_empty() {
-        let written = poll_fn(|cx| wire.poll_write(cx, frame)).await.ok()?;
+        let written = poll_fn(|cx| io.poll_write(cx, frame)).await.ok()?;
         frame = frame.get(written..).filter(|_| written > 0)?;
     }
-    poll_fn(|cx| wire.poll_flush(cx)).await.ok()?;
+    poll_fn(|cx| io.poll_flush(cx)).await.ok()?;
     let mut buffer = Vec::new();
-    while wire.awaits_close() {
-        buffer.resize(READ_AT_ONCE, 0);
+    while io.awaits_close() {
+        buffer.resize(READ_BUFFER_BYTES, 0);
         let mut buffer = ReadBuf::new(&mut buffer);
-        poll_fn(|cx| wire.poll_read(cx, &mut buffer)).await.ok()?;
+        poll_fn(|cx| io.poll_read(cx, &mut buffer)).await.ok()?;
     }
-    poll_fn(|cx| wire.poll_shutdown(cx)).await.ok()
+    poll_fn(|cx| io.poll_shutdown(cx)).await.ok()
 }
 
-const READ_AT_ONCE: usize = 4096;
+/// Size of the buffer for data that is discarded. One page: most peers send only a close frame.
+const READ_BUFFER_BYTES: usize = 4096;
 
-/// What `thrown` is closed with: what its handler replies, or else what it stands for. A handler that has not
-/// replied by `deadline` has failed.
-async fn answer(kept: &Kept, thrown: Thrown, deadline: Instant) -> WebSocketException {
-    let handler = kept.handler(&thrown);
-    let caught = Caught::new(thrown, kept.request().clone());
+/// Returns the exception to close with after `failure`, and reports both.
+///
+/// That is the reply of the handler or, if none matches, the exception that stands for the failure.
+/// A handler that has not replied by `deadline` has failed.
+async fn handle_failure(
+    context: &RequestContext,
+    failure: Failure,
+    deadline: Instant,
+) -> WebSocketException {
+    let handler = context.find_handler(&failure);
+    let caught = Caught::of_failure(failure, context.request.clone());
     let reply = match handler {
         None => Ok(None),
         Some((handler, depth)) => match catch(|| handler(&caught, depth)) {
-            Ok(Handled::Now(reply)) => Ok(Some(reply)),
-            Ok(Handled::Later(reply)) => reply_by(deadline, reply).await.map(Some),
+            Ok(HandlerOutput::Ready(reply)) => Ok(Some(reply)),
+            Ok(HandlerOutput::Pending(future)) => reply_by(deadline, future).await.map(Some),
             Err(payload) => Err(payload),
         },
     };
-    let exception = made(&caught, reply).unwrap_or_else(|payload| {
-        let thrown = Thrown::from_payload(payload, Place::Answer);
+    let exception = to_websocket(&caught, reply).unwrap_or_else(|payload| {
+        let failure = Failure::from_payload(payload, Phase::Handling);
         let exception = internal_error();
-        kept.tell_of(thrown, Answer::Close(exception.code()));
+        context.report_failure(failure, Outcome::Close(exception.code()));
         exception
     });
-    kept.tell(&caught, Answer::Close(exception.code()));
-    quietly(|| drop(caught));
+    context.report(&caught, Outcome::Close(exception.code()));
+    ignore_panic(|| drop(caught));
     exception
 }
 
-/// What an async handler replies. It is stopped at `deadline`.
-async fn reply_by(
-    deadline: Instant,
-    mut reply: Pin<Box<dyn Future<Output = Reply> + Send>>,
-) -> thread::Result<Reply> {
-    let replied = poll_fn(|cx| match catch_poll(cx, |cx| reply.as_mut().poll(cx)) {
+/// Runs an async handler and returns its reply, or an internal error at `deadline`.
+async fn reply_by(deadline: Instant, mut handler: PendingReply) -> thread::Result<Reply> {
+    let reply = poll_fn(|cx| match catch_poll(cx, |cx| handler.as_mut().poll(cx)) {
         Ok(poll) => poll.map(Ok),
         Err(payload) => Poll::Ready(Err(payload)),
     });
-    let replied = timeout_at(deadline, replied).await;
-    quietly(|| drop(reply));
-    replied.unwrap_or_else(|_| Ok(Reply::exception(internal_error())))
+    let reply = timeout_at(deadline, reply).await;
+    ignore_panic(|| drop(handler));
+    reply.unwrap_or_else(|_| Ok(Reply::from(Exception::from(internal_error()))))
 }
 
-/// What to close with: what a handler has replied, or what `caught` stands for where there is none.
-fn made(
+/// Converts a reply, or `caught` if no handler has replied, into the exception to close with.
+fn to_websocket(
     caught: &Caught,
     reply: thread::Result<Option<Reply>>,
 ) -> thread::Result<WebSocketException> {
     let reply = reply?;
-    catch(|| match reply.map(|reply| reply.0) {
-        None => of_exception(caught.thrown().clone().into_exception()),
-        Some(ReplyKind::Exception(exception)) => of_exception(Some(exception)),
-        Some(ReplyKind::Response(response)) => of_status(response.status(), String::new()),
+    catch(|| match reply.map(Reply::into_kind) {
+        None => from_exception(caught.failure().default_exception()),
+        Some(ReplyKind::Exception(exception)) => from_exception(Some(exception)),
+        Some(ReplyKind::Response(response)) => from_status(response.status(), String::new()),
     })
 }
 
-fn of_exception(exception: Option<Exception>) -> WebSocketException {
+fn from_exception(exception: Option<Exception>) -> WebSocketException {
     match exception {
         Some(Exception::WebSocket(exception)) => exception,
-        Some(Exception::Http(exception)) => of_http(&exception),
+        Some(Exception::Http(exception)) => from_http(&exception),
         None => internal_error(),
     }
 }
 
-fn of_http(exception: &HttpException) -> WebSocketException {
-    of_status(exception.status(), exception.shown_detail().to_string())
+fn from_http(exception: &HttpException) -> WebSocketException {
+    from_status(exception.status(), exception.detail_or_reason().to_string())
 }
 
-/// An HTTP status as a close code: 4000 and the status, as is the custom. The codes from 4000 on are for private
-/// use ([RFC 6455, section 7.4.2](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.2)).
-fn of_status(status: StatusCode, reason: String) -> WebSocketException {
-    let code = CloseCode::new(4000 + status.as_u16()).unwrap_or(CloseCode::INTERNAL_ERROR);
+/// Converts an HTTP status into a close code: 4000 plus the status, as is customary.
+///
+/// The codes from 4000 on are for private use
+/// ([RFC 6455, section 7.4.2](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.2)).
+fn from_status(status: StatusCode, reason: String) -> WebSocketException {
+    let code = CloseCode::from_u16(4000 + status.as_u16()).unwrap_or(CloseCode::INTERNAL_ERROR);
     WebSocketException::new(code).with_reason(reason)
 }
 

@@ -1,3 +1,5 @@
+//! One connection, from the request for a WebSocket until it is closed.
+
 use std::{
     error::Error,
     fmt, io, mem,
@@ -8,201 +10,217 @@ use std::{
 use hyper::upgrade::Upgraded;
 use tokio::{runtime::Handle, task::JoinHandle, time::Instant};
 
-use super::{UpgradeSettings, cause::Cause, close::close, registry::Registration, wire::Wire};
-use crate::{Answer, chain::chain, interrupt::catch_or, raise::Asking, settings::Kept};
+use super::{
+    close::{CloseReason, CloseSettings, close},
+    io::TrackedIo,
+    registry::{Registration, Registry},
+};
+use crate::{
+    error::sources, handling::RequestContext, raise::unwinding::UnwindWatcher, report::Outcome,
+    unwind::catch_or,
+};
 
-/// One connection that becomes a WebSocket, or is one. The application has it through a
-/// [`Guard`](super::guard::Guard); whoever is to close it from elsewhere has it too.
-pub struct Connection {
-    kept: Kept,
-    settings: UpgradeSettings,
+/// Connection that is a WebSocket or may become one.
+///
+/// The application reads and writes it through an `InterceptedIo`. A `WebSocketHandle` and
+/// `WebSockets::close_all` can close it.
+pub(crate) struct Connection {
+    context: RequestContext,
+    settings: CloseSettings,
+    registry: Arc<Registry<Connection>>,
     runtime: Handle,
-    asking: Asking,
+    watcher: UnwindWatcher,
     state: Mutex<State>,
 }
 
 struct State {
     stage: Stage,
-    /// Whether the application still has the guard.
-    guarded: bool,
-    /// How many calls of `UpgradeHandle::catch` are at work. As long as there is one, it says nothing that the
-    /// application lets go of the guard: why it does is yet to be heard.
-    catching: usize,
-    /// Who waits for the connection, to be woken when it is taken away.
-    reader: Option<Waker>,
-    writer: Option<Waker>,
-    registration: Option<Registration>,
+    /// Whether the application still has its `InterceptedIo`.
+    io_held: bool,
+    /// Number of active [`CatchGuard`]s.
+    ///
+    /// While there is one, a dropped `InterceptedIo` does not close the connection: the future that
+    /// has dropped it may be about to fail, and that failure is the reason to close with.
+    active_catches: usize,
+    /// Waker of the task that reads, which is woken when the connection is taken away from it.
+    read_waker: Option<Waker>,
+    /// Waker of the task that writes.
+    write_waker: Option<Waker>,
+    registration: Option<Registration<Connection>>,
 }
 
 enum Stage {
-    /// The handshake is not over. With a cause, the connection is closed as soon as it is.
-    Opening(Option<Cause>),
-    Open(Box<Wire>),
-    /// It is being closed, or is closed.
-    Over,
+    /// The handshake has not ended. If there is a reason, the connection is closed when it opens.
+    Opening(Option<CloseReason>),
+    Open(Box<TrackedIo>),
+    /// The closing handshake has begun or ended, or the opening handshake has failed.
+    Closed,
 }
 
 impl Connection {
-    pub fn new(kept: Kept, settings: UpgradeSettings, runtime: Handle) -> Arc<Self> {
+    pub(crate) fn new(
+        context: RequestContext,
+        settings: CloseSettings,
+        registry: Arc<Registry<Self>>,
+        runtime: Handle,
+    ) -> Arc<Self> {
         let state = State {
             stage: Stage::Opening(None),
-            guarded: true,
-            catching: 0,
-            reader: None,
-            writer: None,
+            io_held: true,
+            active_catches: 0,
+            read_waker: None,
+            write_waker: None,
             registration: None,
         };
         Arc::new(Self {
-            kept,
+            context,
             settings,
+            registry,
             runtime,
-            asking: Asking::begin(),
+            watcher: UnwindWatcher::new(),
             state: Mutex::new(state),
         })
     }
 
-    pub fn runtime(&self) -> &Handle {
+    pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// The handshake is answered, and has opened a WebSocket: from now on the connection counts as a live one.
-    pub fn register(self: &Arc<Self>) {
-        let (registration, ordered) = self.settings.registry.register(self);
+    /// Counts the connection as a live WebSocket. The response has accepted the handshake.
+    pub(crate) fn register(self: &Arc<Self>) {
+        let (registration, exception) = self.registry.register(self);
         self.state().registration = Some(registration);
-        if let Some(exception) = ordered {
-            self.close(Cause::Ordered(exception));
+        if let Some(exception) = exception {
+            self.close(CloseReason::Requested(exception));
         }
     }
 
-    /// The handshake is over.
-    pub fn open(self: &Arc<Self>, io: Upgraded) {
+    /// Opens the connection after the handshake.
+    pub(crate) fn open(self: &Arc<Self>, io: Upgraded) {
         let mut state = self.state();
-        if let Stage::Opening(cause) = &mut state.stage {
-            let cause = cause.take();
+        if let Stage::Opening(reason) = &mut state.stage {
+            let reason = reason.take();
             let is_websocket = state.registration.is_some();
-            state.stage = Stage::Open(Box::new(Wire::new(io, is_websocket)));
+            state.stage = Stage::Open(Box::new(TrackedIo::new(io, is_websocket)));
             drop(state);
-            if let Some(cause) = cause {
-                self.close(cause);
+            if let Some(reason) = reason {
+                self.close(reason);
             }
         }
     }
 
-    /// Closes the connection, for the first cause that comes, and takes it away from the application. Gives the
-    /// task that does so, where it begins at once.
-    pub fn close(self: &Arc<Self>, cause: Cause) -> Option<JoinHandle<()>> {
+    /// Takes the connection away from the application and closes it. The first reason wins.
+    ///
+    /// Returns the closing task if it could be started at once.
+    pub(crate) fn close(self: &Arc<Self>, reason: CloseReason) -> Option<JoinHandle<()>> {
         let mut state = self.state();
-        let wire = match mem::replace(&mut state.stage, Stage::Over) {
-            Stage::Open(wire) => wire,
+        let io = match mem::replace(&mut state.stage, Stage::Closed) {
+            Stage::Open(io) => io,
             Stage::Opening(None) => {
-                state.stage = Stage::Opening(Some(cause));
+                state.stage = Stage::Opening(Some(reason));
                 return None;
             }
-            stage @ (Stage::Opening(Some(_)) | Stage::Over) => {
+            stage @ (Stage::Opening(Some(_)) | Stage::Closed) => {
                 state.stage = stage;
                 drop(state);
-                self.too_late(cause);
+                self.report_late(reason);
                 return None;
             }
         };
-        let waiting = [state.reader.take(), state.writer.take()];
+        let wakers = [state.read_waker.take(), state.write_waker.take()];
         let registration = state.registration.take();
         drop(state);
-        waiting.into_iter().flatten().for_each(Waker::wake);
+        wakers.into_iter().flatten().for_each(Waker::wake);
         let this = Arc::clone(self);
-        let deadline = Instant::now() + self.settings.close_timeout;
+        let deadline = Instant::now() + self.settings.timeout;
         Some(self.runtime.spawn(async move {
-            close(
-                &this.kept,
-                this.settings.close_on_drop,
-                wire,
-                cause,
-                deadline,
-            )
-            .await;
+            let on_drop = this.settings.on_drop;
+            close(&this.context, on_drop, io, reason, deadline).await;
             drop(registration);
         }))
     }
 
-    /// The application has let go of the guard.
-    pub fn unguarded(self: &Arc<Self>) {
+    /// Closes the connection after the application has dropped its `InterceptedIo`.
+    pub(crate) fn on_io_dropped(self: &Arc<Self>) {
         let mut state = self.state();
-        state.guarded = false;
-        let is_caught = state.catching > 0;
+        state.io_held = false;
+        let is_caught = state.active_catches > 0;
         match &mut state.stage {
-            Stage::Opening(cause) => {
-                // The handshake failed, or was refused.
-                let cause = cause.take();
-                state.stage = Stage::Over;
+            // The handshake has failed or was rejected.
+            Stage::Opening(reason) => {
+                let reason = reason.take();
+                state.stage = Stage::Closed;
                 let registration = state.registration.take();
                 drop(state);
                 drop(registration);
-                cause.into_iter().for_each(|cause| self.too_late(cause));
+                reason
+                    .into_iter()
+                    .for_each(|reason| self.report_late(reason));
             }
             _ if !is_caught => {
                 drop(state);
-                self.close(Cause::of_drop(&self.asking));
+                self.close(CloseReason::of_drop(&self.watcher));
             }
-            // Whatever is yet to be heard, the peer cannot be told of it.
-            Stage::Open(wire) if !wire.takes_close() => {
+            // No close frame can carry the failure of an active catch, so do not wait for it.
+            Stage::Open(io) if !io.can_send_close() => {
                 drop(state);
-                self.close(Cause::Dropped);
+                self.close(CloseReason::Dropped);
             }
-            Stage::Open(_) | Stage::Over => {}
+            Stage::Open(_) | Stage::Closed => {}
         }
     }
 
-    /// A `catch` begins.
-    pub fn catching(self: &Arc<Self>) -> Catching {
-        self.state().catching += 1;
-        Catching(Arc::clone(self))
+    /// Begins a catch, which delays the close until it has ended.
+    pub(crate) fn begin_catch(self: &Arc<Self>) -> CatchGuard {
+        self.state().active_catches += 1;
+        CatchGuard(Arc::clone(self))
     }
 
-    /// One poll of the connection by the application. Its waker is kept, one for each direction.
-    pub fn poll<T>(
+    /// Runs one poll of the application, and registers its waker for the direction.
+    pub(crate) fn poll_io<T>(
         &self,
         cx: &mut Context<'_>,
         direction: Direction,
-        poll: impl FnOnce(&mut Wire, &mut Context<'_>) -> Poll<io::Result<T>>,
+        poll: impl FnOnce(&mut TrackedIo, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let mut state = self.state();
-        let Stage::Open(wire) = &mut state.stage else {
+        let Stage::Open(io) = &mut state.stage else {
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::ConnectionAborted,
-                Closed,
+                ConnectionClosed,
             )));
         };
-        let poll = poll(wire, cx);
+        let poll = poll(io, cx);
         if poll.is_pending() {
-            let waiting = match direction {
-                Direction::Read => &mut state.reader,
-                Direction::Write => &mut state.writer,
+            let waker = match direction {
+                Direction::Read => &mut state.read_waker,
+                Direction::Write => &mut state.write_waker,
             };
-            match waiting {
+            match waker {
                 Some(waker) => waker.clone_from(cx.waker()),
-                None => *waiting = Some(cx.waker().clone()),
+                None => *waker = Some(cx.waker().clone()),
             }
         }
         poll
     }
 
-    pub fn is_write_vectored(&self) -> bool {
+    pub(crate) fn is_write_vectored(&self) -> bool {
         match &self.state().stage {
-            Stage::Open(wire) => wire.is_write_vectored(),
-            Stage::Opening(_) | Stage::Over => false,
+            Stage::Open(io) => io.is_write_vectored(),
+            Stage::Opening(_) | Stage::Closed => false,
         }
     }
 
-    /// There was another cause before, or there never was a connection. Observers are told, unless this is a
-    /// consequence of the close.
+    /// Reports a failure for which the connection cannot be closed: it never opened, or has another
+    /// reason to close. A failure that the close itself has caused is not reported.
     #[cold]
-    fn too_late(&self, cause: Cause) {
-        if let Cause::Thrown(thrown) = cause {
+    fn report_late(&self, reason: CloseReason) {
+        if let CloseReason::Failed(failure) = reason {
             let is_consequence = catch_or(false, || {
-                chain(thrown.as_error()).any(|error| error.is::<Closed>())
+                sources(failure.as_error()).any(|error| error.is::<ConnectionClosed>())
             });
             if !is_consequence {
-                self.kept.tell_of(thrown, Answer::CutShort);
+                self.context.report_failure(failure, Outcome::Aborted);
             }
         }
     }
@@ -212,40 +230,41 @@ impl Connection {
     }
 }
 
+/// Direction of a poll of the application.
 #[derive(Clone, Copy)]
-pub enum Direction {
+pub(crate) enum Direction {
     Read,
     Write,
 }
 
-/// A `catch` that is at work.
-pub struct Catching(Arc<Connection>);
+/// Active catch of failures in the application's task, until dropped.
+pub(crate) struct CatchGuard(Arc<Connection>);
 
-impl Catching {
-    pub fn connection(&self) -> &Arc<Connection> {
+impl CatchGuard {
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
         &self.0
     }
 }
 
-impl Drop for Catching {
+impl Drop for CatchGuard {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        state.catching -= 1;
-        if state.catching == 0 && !state.guarded {
+        state.active_catches -= 1;
+        if state.active_catches == 0 && !state.io_held {
             drop(state);
-            self.0.close(Cause::of_drop(&self.0.asking));
+            self.0.close(CloseReason::of_drop(&self.0.watcher));
         }
     }
 }
 
-/// The error of an application that still reads or writes when the connection was taken away.
+/// Error of a read or a write of the application after the connection was taken away from it.
 #[derive(Debug)]
-struct Closed;
+struct ConnectionClosed;
 
-impl fmt::Display for Closed {
+impl fmt::Display for ConnectionClosed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the WebSocket was closed by an exception")
     }
 }
 
-impl Error for Closed {}
+impl Error for ConnectionClosed {}

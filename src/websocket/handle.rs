@@ -1,3 +1,5 @@
+//! The layer's side of a WebSocket in the application's task.
+
 use std::{
     fmt,
     future::Future,
@@ -11,7 +13,7 @@ use pin_project_lite::pin_project;
 #[cfg(feature = "axum")]
 use {
     super::handshake,
-    crate::HttpException,
+    crate::exception::HttpException,
     http::{
         HeaderValue, StatusCode,
         header::{SEC_WEBSOCKET_VERSION, UPGRADE},
@@ -21,21 +23,24 @@ use {
 };
 
 use super::{
-    cause::Cause,
-    connection::{Catching, Connection},
+    close::CloseReason,
+    connection::{CatchGuard, Connection},
 };
 use crate::{
-    BoxError, Place,
-    interrupt::{catch, catch_poll, quietly},
-    thrown::Thrown,
+    caught::Phase,
+    caught::failure::Failure,
+    error::BoxError,
+    raise::poll::catch_poll,
+    unwind::{catch, ignore_panic},
 };
 
-/// The layer's side of a connection that becomes a WebSocket: it catches what the application's task returns,
-/// raises or panics with once the handshake is over.
+/// Handle that catches failures in the task of a WebSocket, after the handshake.
 ///
-/// It is in the extensions of every request that asks for a WebSocket, under a layer
-/// [`with_upgrades`](crate::ExceptionLayer::with_upgrades); [`of`](Self::of) gets it from there. With the feature
-/// `axum` it is an extractor:
+/// A layer with [`with_websockets`](crate::ExceptionLayer::with_websockets) puts one into the
+/// extensions of each request that asks for a WebSocket. [`of`](Self::of) returns it from there.
+/// With the feature `axum` the handle is an extractor.
+///
+/// # Examples
 ///
 #[cfg_attr(feature = "axum", doc = "```")]
 #[cfg_attr(not(feature = "axum"), doc = "```ignore")]
@@ -45,10 +50,12 @@ use crate::{
 ///     response::Response,
 ///     routing::any,
 /// };
-/// use tower_exception::{CloseCode, ExceptionLayer, UpgradeHandle, WebSocketException};
+/// use tower_exception::{
+///     CloseCode, ExceptionLayer, WebSocketException, WebSocketHandle, WebSockets,
+/// };
 ///
-/// async fn shout(upgrade: WebSocketUpgrade, exceptions: UpgradeHandle) -> Response {
-///     upgrade.on_upgrade(exceptions.catch(|mut socket: WebSocket| async move {
+/// async fn shout(upgrade: WebSocketUpgrade, handle: WebSocketHandle) -> Response {
+///     upgrade.on_upgrade(handle.catch(|mut socket: WebSocket| async move {
 ///         while let Some(message) = socket.recv().await {
 ///             let Message::Text(text) = message? else {
 ///                 return Err(WebSocketException::new(CloseCode::UNSUPPORTED_DATA)
@@ -63,19 +70,24 @@ use crate::{
 ///
 /// let app: Router = Router::new()
 ///     .route("/shout", any(shout))
-///     .layer(ExceptionLayer::new().with_upgrades());
+///     .layer(ExceptionLayer::new().with_websockets(WebSockets::new()));
 /// ```
 #[derive(Clone)]
-pub struct UpgradeHandle(Arc<Connection>);
+#[must_use = "a handle catches nothing unless its `catch` is used"]
+pub struct WebSocketHandle(Arc<Connection>);
 
-impl UpgradeHandle {
+impl WebSocketHandle {
     pub(crate) fn new(connection: Arc<Connection>) -> Self {
         Self(connection)
     }
 
-    /// The handle of a request. It is `None` where the request asks for no WebSocket, where no layer
-    /// [`with_upgrades`](crate::ExceptionLayer::with_upgrades) is around the service, and where the server is not
-    /// hyper.
+    /// Returns the handle of a request.
+    ///
+    /// Returns `None` if the request does not ask for a WebSocket, if no layer with
+    /// [`with_websockets`](crate::ExceptionLayer::with_websockets) is around the service, or if the
+    /// server is not hyper.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use bytes::Bytes;
@@ -86,14 +98,14 @@ impl UpgradeHandle {
     /// use tokio::io::AsyncWriteExt;
     /// use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
     /// use tower::BoxError;
-    /// use tower_exception::{HttpException, UpgradeHandle};
+    /// use tower_exception::{HttpException, WebSocketHandle};
     ///
     /// async fn hello(mut request: Request<Incoming>) -> Result<Response<Empty<Bytes>>, BoxError> {
-    ///     let Some(exceptions) = UpgradeHandle::of(&request) else {
-    ///         return Err(HttpException::bad_request("this is for WebSockets").into());
+    ///     let Some(handle) = WebSocketHandle::of(&request) else {
+    ///         return Err(HttpException::bad_request("only for WebSockets").into());
     ///     };
     ///     let upgrade = hyper::upgrade::on(&mut request);
-    ///     let callback = exceptions.catch(async |upgraded: Upgraded| {
+    ///     let callback = handle.catch(async |upgraded: Upgraded| {
     ///         TokioIo::new(upgraded).write_all(b"\x81\x05hello").await?;
     ///         Ok(())
     ///     });
@@ -109,108 +121,154 @@ impl UpgradeHandle {
         request.extensions().get().cloned()
     }
 
-    /// Why a request has no handle, for whoever cannot do without.
+    /// Returns the rejection of a request that has no handle, by a service that requires one.
     #[cfg(feature = "axum")]
     pub(crate) fn missing(head: &Parts) -> HttpException {
-        let could_be_one = head.extensions.get::<OnUpgrade>().is_some();
-        if could_be_one && handshake::is_upgrade_asked_for(head) {
-            return HttpException::new(StatusCode::INTERNAL_SERVER_ERROR)
-                .with_source("an `UpgradeHandle` was asked for under no layer `with_upgrades()`");
+        let can_upgrade = head.extensions.get::<OnUpgrade>().is_some();
+        if can_upgrade && handshake::is_requested_by_head(head) {
+            return HttpException::new(StatusCode::INTERNAL_SERVER_ERROR).with_source(
+                "a `WebSocketHandle` requires an `ExceptionLayer` with `with_websockets`",
+            );
         }
         HttpException::new(StatusCode::UPGRADE_REQUIRED)
             .with_header(UPGRADE, HeaderValue::from_static("websocket"))
             .with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
     }
 
-    /// Makes a callback for an upgraded connection of one that may fail. `S` is whatever the framework gives:
-    /// axum's `WebSocket`, a `WebSocketStream`, hyper's `Upgraded`.
+    /// Wraps a fallible callback into one for the upgraded connection, and catches its failures.
     ///
-    /// An error that it returns, and what it raises or panics with, goes through the layer's handlers, to its
-    /// observers, and closes the connection: a [`WebSocketException`](crate::WebSocketException) with its code and
-    /// reason, an [`HttpException`](crate::HttpException) with 4000 and its status, anything else with 1011.
-    /// It is closed at once, also where the socket was split and other tasks hold a half of it: they get an error
-    /// when they next read or write.
+    /// `S` is the type that the framework passes: axum's `WebSocket`, a `WebSocketStream`, hyper's
+    /// `Upgraded`.
     ///
-    /// Where it returns `Ok`, the connection is left to whoever still holds it, and closed once nobody does. Where the
-    /// callback itself drops the connection first, without a close frame, the close waits for what the callback
-    /// comes to.
+    /// A failure is an error that the callback returns, an exception that it raises, or a panic. It
+    /// goes to the layer's handlers and observers, and closes the connection:
+    ///
+    /// - a [`WebSocketException`](crate::WebSocketException) with its code and reason,
+    /// - an [`HttpException`](crate::HttpException) with 4000 plus its status,
+    /// - any other failure with 1011.
+    ///
+    /// The connection is closed at once, even if the socket was split and other tasks hold a half
+    /// of it. Their pending or next read or write returns an error.
+    ///
+    /// After `Ok` the connection stays open until the application drops it. If the callback drops
+    /// the connection before it returns, without a close frame, the close waits for the callback's
+    /// result.
+    ///
+    /// # Examples
+    ///
+    /// The socket is split, and the task that sends has a handle of its own:
+    ///
+    #[cfg_attr(feature = "axum", doc = "```")]
+    #[cfg_attr(not(feature = "axum"), doc = "```ignore")]
+    /// use axum::{
+    ///     extract::ws::{Message, WebSocket, WebSocketUpgrade},
+    ///     response::Response,
+    /// };
+    /// use futures_util::{SinkExt, StreamExt, stream::SplitSink};
+    /// use tower_exception::{CloseCode, WebSocketException, WebSocketHandle};
+    ///
+    /// async fn count(upgrade: WebSocketUpgrade, handle: WebSocketHandle) -> Response {
+    ///     let sending = handle.clone();
+    ///     upgrade.on_upgrade(handle.catch(async |socket: WebSocket| {
+    ///         let (sender, mut receiver) = socket.split();
+    ///         let send = sending.catch(async |mut sender: SplitSink<WebSocket, Message>| {
+    ///             for number in 0..10 {
+    ///                 sender.send(Message::text(number.to_string())).await?;
+    ///             }
+    ///             Ok(())
+    ///         });
+    ///         tokio::spawn(send(sender));
+    ///         match receiver.next().await {
+    ///             Some(Ok(Message::Text(_))) => {
+    ///                 WebSocketException::new(CloseCode::POLICY_VIOLATION).raise_async().await
+    ///             }
+    ///             _ => Ok(()),
+    ///         }
+    ///     }))
+    /// }
+    /// ```
     pub fn catch<S, F, Fut>(
         self,
         callback: F,
-    ) -> impl FnOnce(S) -> CatchUpgraded<Fut> + use<S, F, Fut>
+    ) -> impl FnOnce(S) -> CatchWebSocket<Fut> + use<S, F, Fut>
     where
         F: FnOnce(S) -> Fut,
         Fut: Future<Output = Result<(), BoxError>>,
     {
         move |socket| {
-            let catching = self.0.catching();
-            let (future, catching) = match catch(|| callback(socket)) {
-                Ok(future) => (Some(future), Some(catching)),
+            let guard = self.0.begin_catch();
+            let (future, guard) = match catch(|| callback(socket)) {
+                Ok(future) => (Some(future), Some(guard)),
                 Err(payload) => {
-                    let thrown = Thrown::from_payload(payload, Place::Upgraded);
-                    self.0.close(Cause::Thrown(thrown));
+                    let failure = Failure::from_payload(payload, Phase::WebSocket);
+                    self.0.close(CloseReason::Failed(failure));
                     (None, None)
                 }
             };
-            CatchUpgraded {
+            CatchWebSocket {
                 future,
                 poll: Fut::poll,
-                catching,
+                guard,
             }
         }
     }
 }
 
-impl fmt::Debug for UpgradeHandle {
+impl fmt::Debug for WebSocketHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UpgradeHandle").finish_non_exhaustive()
+        f.debug_struct("WebSocketHandle").finish_non_exhaustive()
     }
 }
 
 pin_project! {
-    /// The future of [`UpgradeHandle::catch`]'s callback.
+    /// Future of the callback that [`WebSocketHandle::catch`] returns.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it has completed, the connection is treated as one that the
+    /// application drops.
     #[must_use = "futures do nothing unless polled"]
-    pub struct CatchUpgraded<F> {
-        // Dropped before `catching`, which is to see what becomes of the guard.
+    pub struct CatchWebSocket<F> {
+        // Dropped before `guard`: the `InterceptedIo` that the future holds is dropped first.
         #[pin]
         future: Option<F>,
-        // The future's own. Were it named by a bound on `F`, `BoxError` would be too, and the compiler, which
-        // forgets lifetimes when it looks whether a future is `Send`, would not find it `'static` inside a
-        // `join!` or a `select!`.
+        // `F::poll`. A bound on `F` would have to name `BoxError`. The compiler erases lifetimes
+        // when it checks whether a future is `Send`, and would not see that `BoxError` is `'static`
+        // inside a `join!` or a `select!`.
         poll: fn(Pin<&mut F>, &mut Context<'_>) -> Poll<Result<(), BoxError>>,
-        // Given up as soon as `future` is done, however long the whole is kept.
-        catching: Option<Catching>,
+        // Dropped as soon as `future` has completed, even if the `CatchWebSocket` lives on.
+        guard: Option<CatchGuard>,
     }
 }
 
-impl<F> Future for CatchUpgraded<F> {
+impl<F> Future for CatchWebSocket<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let (Some(future), Some(catching)) = (this.future.as_mut().as_pin_mut(), &*this.catching)
-        else {
+        let (Some(future), Some(guard)) = (this.future.as_mut().as_pin_mut(), &*this.guard) else {
             return Poll::Ready(());
         };
-        let thrown = match catch_poll(cx, |cx| (this.poll)(future, cx)) {
+        let failure = match catch_poll(cx, |cx| (this.poll)(future, cx)) {
             Ok(poll) => match ready!(poll) {
                 Ok(()) => None,
-                Err(error) => Some(Thrown::from_error(error, Place::Upgraded)),
+                Err(error) => Some(Failure::from_error(error, Phase::WebSocket)),
             },
-            Err(payload) => Some(Thrown::from_payload(payload, Place::Upgraded)),
+            Err(payload) => Some(Failure::from_payload(payload, Phase::WebSocket)),
         };
-        // Before the future is dropped, and the guard with it.
-        if let Some(thrown) = thrown {
-            catching.connection().close(Cause::Thrown(thrown));
+        // Close before the future, which may hold the `InterceptedIo`, is dropped: the first reason
+        // to close wins.
+        if let Some(failure) = failure {
+            guard.connection().close(CloseReason::Failed(failure));
         }
-        quietly(|| this.future.set(None));
-        *this.catching = None;
+        ignore_panic(|| this.future.set(None));
+        *this.guard = None;
         Poll::Ready(())
     }
 }
 
-impl<F> fmt::Debug for CatchUpgraded<F> {
+impl<F> fmt::Debug for CatchWebSocket<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CatchUpgraded").finish_non_exhaustive()
+        f.debug_struct("CatchWebSocket").finish_non_exhaustive()
     }
 }

@@ -1,6 +1,8 @@
-//! A WebSocket's opening handshake: over HTTP/1.1 by `Upgrade`
-//! ([RFC 6455, section 4.2](https://www.rfc-editor.org/rfc/rfc6455#section-4.2)), over HTTP/2 by an extended
-//! `CONNECT` ([RFC 8441](https://www.rfc-editor.org/rfc/rfc8441)).
+//! The opening handshake of a WebSocket.
+//!
+//! Over HTTP/1.1 it is an `Upgrade`
+//! ([RFC 6455, section 4.2](https://www.rfc-editor.org/rfc/rfc6455#section-4.2)), over HTTP/2 an
+//! extended `CONNECT` ([RFC 8441](https://www.rfc-editor.org/rfc/rfc8441)).
 
 use bytes::Bytes;
 #[cfg(feature = "axum")]
@@ -15,87 +17,97 @@ use http::{
 use hyper::ext::Protocol;
 use tungstenite::handshake::derive_accept_key;
 
-use crate::HttpException;
+use crate::exception::HttpException;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const VERSION_13: HeaderValue = HeaderValue::from_static("13");
 
-/// What a client asks for, and what it has to be told for that.
-pub struct Handshake {
+/// Part of a handshake request that its response depends on.
+pub(crate) struct Handshake {
     version: Version,
-    /// What the accept key is made of, which there is over HTTP/1.1 alone.
-    key: Result<Option<HeaderValue>, Malformed>,
-    /// The first subprotocol that the client offers.
+    /// `sec-websocket-key`, which the accept key is derived from. `None` over HTTP/2.
+    key: Result<Option<HeaderValue>, InvalidHandshake>,
+    /// First subprotocol that the client offers.
     protocol: Option<HeaderValue>,
 }
 
-/// Why no WebSocket can come of it.
+/// Fault of a handshake request
+/// ([RFC 6455, section 4.2.1](https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1)).
 #[derive(Clone, Copy)]
-enum Malformed {
+enum InvalidHandshake {
     Method,
     Connection,
     Key,
     Version,
 }
 
-/// Whether a request asks for a WebSocket, in whatever form.
+/// Returns whether a request asks for a WebSocket, in a valid handshake or an invalid one.
 #[inline]
-pub fn is_asked_for<B>(request: &Request<B>) -> bool {
+pub(crate) fn is_requested<B>(request: &Request<B>) -> bool {
     match request.version() {
-        // A CONNECT is a tunnel, whatever else it says.
-        Version::HTTP_11 => is_named(request.headers()) && request.method() != Method::CONNECT,
-        Version::HTTP_2 => request.method() == Method::CONNECT && is_protocol(request.extensions()),
+        // Over HTTP/1.1 a CONNECT is a tunnel, whatever its headers are.
+        Version::HTTP_11 => {
+            names_websocket(request.headers()) && request.method() != Method::CONNECT
+        }
+        Version::HTTP_2 => {
+            request.method() == Method::CONNECT && has_websocket_protocol(request.extensions())
+        }
         _ => false,
     }
 }
 
-/// The same of the head of one that hyper would upgrade.
+/// Returns whether the head of a request that hyper can upgrade asks for a WebSocket.
 #[cfg(feature = "axum")]
-pub fn is_upgrade_asked_for(head: &Parts) -> bool {
-    is_named(&head.headers) || is_protocol(&head.extensions)
+pub(crate) fn is_requested_by_head(head: &Parts) -> bool {
+    names_websocket(&head.headers) || has_websocket_protocol(&head.extensions)
 }
 
-fn is_named(headers: &HeaderMap) -> bool {
+/// Returns whether the header `upgrade` lists `websocket`.
+fn names_websocket(headers: &HeaderMap) -> bool {
     has_token(headers, &UPGRADE, "websocket")
 }
 
-fn is_protocol(extensions: &Extensions) -> bool {
+/// Returns whether the pseudo-header `:protocol` is `websocket`
+/// ([RFC 8441, section 5](https://www.rfc-editor.org/rfc/rfc8441#section-5)).
+fn has_websocket_protocol(extensions: &Extensions) -> bool {
     let protocol = extensions.get::<Protocol>();
     protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
 }
 
 impl Handshake {
-    /// The handshake of a request that [asks for one](is_asked_for).
-    pub fn of<B>(request: &Request<B>) -> Self {
+    /// Reads the handshake of a request for which [`is_requested`] is true.
+    pub(crate) fn from_request<B>(request: &Request<B>) -> Self {
         Self {
             version: request.version(),
-            key: key(request),
+            key: validated_key(request),
             protocol: first_protocol(request.headers()),
         }
     }
 
-    /// Whether a response with this status ends the handshake well.
-    pub fn succeeds_with(&self, status: StatusCode) -> bool {
+    /// Returns whether a response with this status completes the handshake.
+    pub(crate) fn succeeds_with(&self, status: StatusCode) -> bool {
         match self.version {
             Version::HTTP_2 => status.is_success(),
             _ => status == StatusCode::SWITCHING_PROTOCOLS,
         }
     }
 
-    /// Whether it is a WebSocket that such a response has opened. A client may offer several protocols, of which the
-    /// server takes up another one ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
-    pub fn is_taken_up_by(&self, response: &HeaderMap) -> bool {
-        self.version == Version::HTTP_2 || is_named(response)
+    /// Returns whether a response that completes the handshake opens a WebSocket.
+    ///
+    /// A client may offer several protocols, and the server may select another one
+    /// ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
+    pub(crate) fn is_websocket_selected(&self, response_headers: &HeaderMap) -> bool {
+        self.version == Version::HTTP_2 || names_websocket(response_headers)
     }
 
-    /// The answer that makes it a WebSocket.
+    /// Returns the response that accepts the handshake.
     ///
     /// # Errors
     ///
-    /// What is wrong with the handshake, for the client to be told.
-    pub fn accept<B: From<Bytes>>(&self) -> Result<Response<B>, HttpException> {
+    /// Returns the rejection, which tells the client the fault, if the handshake is invalid.
+    pub(crate) fn accept<B: From<Bytes>>(&self) -> Result<Response<B>, HttpException> {
         let key = self.key.as_ref();
-        let key = key.map_err(|malformed| malformed.exception(self.version))?;
+        let key = key.map_err(|fault| fault.rejection(self.version))?;
         let mut response = Response::new(B::from(Bytes::new()));
         if let Some(key) = key {
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -103,13 +115,13 @@ impl Handshake {
             let headers = response.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(UPGRADE, WEBSOCKET);
-            // Base64 is always a header's value.
+            // Base64 is always a valid header value.
             if let Ok(accept) = HeaderValue::try_from(accept) {
                 headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
             }
         }
         if let Some(protocol) = &self.protocol {
-            // Browsers fail a connection whose server takes up none of the subprotocols that they offer.
+            // Browsers fail the connection if the server selects none of the offered subprotocols.
             let headers = response.headers_mut();
             headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
         }
@@ -117,70 +129,74 @@ impl Handshake {
     }
 }
 
-impl Malformed {
-    fn exception(self, over: Version) -> HttpException {
+impl InvalidHandshake {
+    fn rejection(self, version: Version) -> HttpException {
         match self {
-            Self::Method => HttpException::bad_request("a WebSocket is opened by a GET"),
+            Self::Method => {
+                HttpException::bad_request("a WebSocket handshake requires the method GET")
+            }
             Self::Connection => {
-                HttpException::bad_request("the header `connection` does not say `upgrade`")
+                HttpException::bad_request("the header `connection` does not list `upgrade`")
             }
             Self::Key => HttpException::bad_request(
                 "the header `sec-websocket-key` is not 16 bytes in base64",
             ),
             Self::Version => {
-                let exception = match over {
-                    // There is no upgrade in HTTP/2 that could be required.
+                let rejection = match version {
+                    // HTTP/2 has no upgrade that a 426 could require.
                     Version::HTTP_2 => HttpException::new(StatusCode::BAD_REQUEST),
                     _ => HttpException::new(StatusCode::UPGRADE_REQUIRED)
                         .with_header(UPGRADE, WEBSOCKET),
                 };
-                exception
-                    .with_detail("the version of WebSocket that is spoken here is 13")
+                rejection
+                    .with_detail("only version 13 of WebSocket is supported")
                     .with_header(SEC_WEBSOCKET_VERSION, VERSION_13)
             }
         }
     }
 }
 
-/// The key of a handshake that is a proper one.
-fn key<B>(request: &Request<B>) -> Result<Option<HeaderValue>, Malformed> {
+/// Returns the key of a valid handshake, or the first fault of an invalid one.
+fn validated_key<B>(request: &Request<B>) -> Result<Option<HeaderValue>, InvalidHandshake> {
     let headers = request.headers();
     let is_http1 = request.version() == Version::HTTP_11;
     if is_http1 && request.method() != Method::GET {
-        return Err(Malformed::Method);
+        return Err(InvalidHandshake::Method);
     }
     if is_http1 && !has_token(headers, &CONNECTION, "upgrade") {
-        return Err(Malformed::Connection);
+        return Err(InvalidHandshake::Connection);
     }
     if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION_13) {
-        return Err(Malformed::Version);
+        return Err(InvalidHandshake::Version);
     }
     if !is_http1 {
         return Ok(None);
     }
     match headers.get(SEC_WEBSOCKET_KEY) {
         Some(key) if is_key(key.as_bytes()) => Ok(Some(key.clone())),
-        _ => Err(Malformed::Key),
+        _ => Err(InvalidHandshake::Key),
     }
 }
 
-/// Whether this is 16 bytes in base64: 22 characters, and two of padding.
+/// Returns whether a key is 16 bytes in base64: 22 characters, then 2 of padding.
 fn is_key(key: &[u8]) -> bool {
     let (characters, padding) = key.split_at(key.len().min(22));
     let in_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     characters.len() == 22 && characters.iter().all(in_base64) && padding == b"=="
 }
 
+/// Returns the first subprotocol that the client offers.
 fn first_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
     let first = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).next()?;
     HeaderValue::from_bytes(first).ok()
 }
 
+/// Returns whether a list header has a token, in any case of letters.
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     tokens(headers, name).any(|other| other.eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// The elements of a header that is a list (RFC 9110, section 5.6.1).
+/// Returns the elements of a list header (RFC 9110, section 5.6.1).
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     headers
         .get_all(name)

@@ -1,109 +1,247 @@
-//! WebSockets: from the request that asks for one to the close frame.
+#![doc = include_str!("../docs/websocket.md")]
 
-mod cause;
 mod close;
 mod connection;
-mod exchange;
-mod frames;
-mod guard;
+mod frame;
 mod handle;
 mod handshake;
+mod intercepted_io;
+mod io;
+mod loopback;
 mod registry;
+mod substitute;
 mod upgrade;
-mod wire;
 
-use std::{sync::Arc, time::Duration};
-
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use hyper::upgrade::OnUpgrade;
-use tokio::runtime::Handle;
-
-pub(crate) use handshake::is_asked_for;
-pub use {
-    handle::{CatchUpgraded, UpgradeHandle},
-    registry::Upgrades,
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
 };
+
+use http::StatusCode;
+use tokio::time::{Instant, timeout_at};
 
 use self::{
-    cause::Cause, connection::Connection, handshake::Handshake, registry::Registry,
-    upgrade::Opening,
+    close::{CloseReason, CloseSettings},
+    connection::Connection,
+    registry::Registry,
 };
-use crate::{CloseCode, HttpException, WebSocketException, settings::Kept};
+use crate::exception::{CloseCode, WebSocketException};
 
-/// What a layer was told of WebSockets.
+pub use self::handle::{CatchWebSocket, WebSocketHandle};
+pub(crate) use self::upgrade::Upgrade;
+
+/// Settings for the WebSockets under an [`ExceptionLayer`](crate::ExceptionLayer), and the set of
+/// the live ones.
+///
+/// Keep a clone, and pass one to
+/// [`ExceptionLayer::with_websockets`](crate::ExceptionLayer::with_websockets). The clone that you
+/// keep [counts](Self::count) the WebSockets of all services under the layer and its clones, and
+/// [closes them all](Self::close_all) when the server stops.
+///
+/// Clones share the connections. Each clone has its own settings, so set everything before cloning.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_exception::{CloseCode, ExceptionLayer, WebSocketException, WebSockets};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let websockets = WebSockets::new()
+///     .close_timeout(Duration::from_secs(1))
+///     .close_on_drop(CloseCode::GOING_AWAY);
+/// let app: axum::Router = axum::Router::new()
+///     .layer(ExceptionLayer::new().with_websockets(websockets.clone()));
+/// # let _ = app;
+///
+/// // Serve `app` until the server has to stop. Then close the WebSockets:
+/// websockets.close_all(WebSocketException::new(CloseCode::SERVICE_RESTART)).await;
+/// assert_eq!(websockets.count(), 0);
+/// # }
+/// ```
 #[derive(Clone)]
-pub struct UpgradeSettings {
-    pub(crate) close_timeout: Duration,
-    pub(crate) close_on_drop: Option<CloseCode>,
-    pub(crate) reject_with: Option<StatusCode>,
-    pub(crate) registry: Arc<Registry>,
+#[must_use = "`WebSockets` have no effect unless passed to `ExceptionLayer::with_websockets`"]
+pub struct WebSockets {
+    close: CloseSettings,
+    /// Status that rejects a handshake, in place of a close frame after it.
+    reject_with: Option<StatusCode>,
+    connections: Arc<Registry<Connection>>,
 }
 
-impl Default for UpgradeSettings {
-    fn default() -> Self {
+/// Default timeout of the closing handshake: enough for a round trip over a slow network, and well
+/// below the 30 seconds that a process commonly gets to stop.
+const DEFAULT_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest timeout of the closing handshake: a century, which can be added to any `Instant` without
+/// an overflow.
+const MAX_CLOSE_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+impl WebSockets {
+    /// Returns the default settings, with an empty set of connections.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_exception::{ExceptionLayer, WebSockets};
+    ///
+    /// let layer = ExceptionLayer::new().with_websockets(WebSockets::new());
+    /// ```
+    pub fn new() -> Self {
         Self {
-            close_timeout: Duration::from_secs(5),
-            close_on_drop: Some(CloseCode::NORMAL_CLOSURE),
+            close: CloseSettings {
+                timeout: DEFAULT_CLOSE_TIMEOUT,
+                on_drop: Some(CloseCode::NORMAL_CLOSURE),
+            },
             reject_with: None,
-            registry: Arc::default(),
+            connections: Arc::default(),
         }
+    }
+
+    /// Sets the timeout of the closing handshake. Defaults to 5 seconds.
+    ///
+    /// After the timeout the connection is cut, even if the client has not answered the close
+    /// frame. A timeout of more than a century counts as a century.
+    ///
+    /// The timeout includes the time of the handler that replies to a failure. If the handler has
+    /// not replied by then, it has failed, and the client gets 1011.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_exception::WebSockets;
+    ///
+    /// let websockets = WebSockets::new().close_timeout(Duration::from_secs(1));
+    /// ```
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close.timeout = timeout.min(MAX_CLOSE_TIMEOUT);
+        self
+    }
+
+    /// Sets the close code for a WebSocket that the application drops. Defaults to 1000.
+    ///
+    /// The code applies if the application has sent no close frame and there is no exception or
+    /// panic. If the client has begun to close, its own code is repeated instead.
+    ///
+    /// With `None` such a connection is cut, as it is without the layer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_exception::{CloseCode, WebSockets};
+    ///
+    /// let going_away = WebSockets::new().close_on_drop(CloseCode::GOING_AWAY);
+    /// let cut = WebSockets::new().close_on_drop(None);
+    /// ```
+    pub fn close_on_drop(mut self, code: impl Into<Option<CloseCode>>) -> Self {
+        self.close.on_drop = code.into();
+        self
+    }
+
+    /// Rejects the handshake with an HTTP status if a [`WebSocketException`] is caught before the
+    /// handshake is answered. Defaults to a close frame after a successful handshake.
+    ///
+    /// The detail of the rejection is the reason of the exception. The client does not learn the
+    /// close code, and a page in a browser learns nothing at all.
+    ///
+    /// The setting has no effect after the handshake.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use tower_exception::WebSockets;
+    ///
+    /// let websockets = WebSockets::new().reject_handshake_with(StatusCode::FORBIDDEN);
+    /// ```
+    pub fn reject_handshake_with(mut self, status: StatusCode) -> Self {
+        self.reject_with = Some(status);
+        self
+    }
+
+    /// Returns the number of live WebSockets.
+    ///
+    /// A WebSocket that is being closed counts until it is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_exception::{ExceptionLayer, WebSockets};
+    ///
+    /// let websockets = WebSockets::new();
+    /// let layer = ExceptionLayer::new().with_websockets(websockets.clone());
+    /// assert_eq!(websockets.count(), 0);
+    /// ```
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.connections.count()
+    }
+
+    /// Closes all live WebSockets with the code and the reason of `exception`.
+    ///
+    /// A server calls this when it stops or restarts. Draining the listener does not close the
+    /// WebSockets, and their clients would only see a reset.
+    ///
+    /// The future completes when all WebSockets are closed, at the latest after the
+    /// [close timeout](Self::close_timeout). If this clone and the layer's have different timeouts,
+    /// the longer one counts. Connections that become WebSockets until then are closed too.
+    /// Handlers and observers are not called.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is closed before the future is first polled. If the future is dropped before it has
+    /// completed, the WebSockets that are being closed are still closed, but later ones are not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_exception::{CloseCode, ExceptionLayer, WebSocketException, WebSockets};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let websockets = WebSockets::new();
+    /// let layer = ExceptionLayer::new().with_websockets(websockets.clone());
+    /// // Serve until the server has to stop.
+    /// let restart = WebSocketException::new(CloseCode::SERVICE_RESTART);
+    /// websockets.close_all(restart.with_reason("back in a minute")).await;
+    /// assert_eq!(websockets.count(), 0);
+    /// # }
+    /// ```
+    pub async fn close_all(&self, exception: WebSocketException) {
+        let deadline = Instant::now() + self.close.timeout;
+        let (live, _closing) = self.connections.begin_closing(&exception);
+        let closing: Vec<_> = live
+            .iter()
+            .filter_map(Weak::upgrade)
+            .filter_map(|connection| connection.close(CloseReason::Requested(exception.clone())))
+            .collect();
+        // Each task ends by the connection's own deadline.
+        for task in closing {
+            let _ = task.await;
+        }
+        // Other connections were being closed before, or have become WebSockets since.
+        let _ = timeout_at(deadline, self.connections.emptied()).await;
     }
 }
 
-/// A request that asks for a WebSocket, until its handshake is answered.
-pub struct Upgrade {
-    handshake: Handshake,
-    connection: Arc<Connection>,
-    opening: Opening,
+impl WebSockets {
+    pub(crate) fn rejection_status(&self) -> Option<StatusCode> {
+        self.reject_with
+    }
 }
 
-impl Upgrade {
-    /// Gives the application an `OnUpgrade` of the layer's own, if the request, which asks for a WebSocket, has one
-    /// of hyper's.
-    pub fn begin<B>(
-        request: &mut Request<B>,
-        settings: &UpgradeSettings,
-        kept: &Kept,
-    ) -> Option<Box<Self>> {
-        let runtime = Handle::try_current().ok()?;
-        let real = request.extensions_mut().remove::<OnUpgrade>()?;
-        let handshake = Handshake::of(request);
-        let connection = Connection::new(kept.clone(), settings.clone(), runtime);
-        let (substitute, opening) = upgrade::substitute(real, &connection)?;
-        let extensions = request.extensions_mut();
-        extensions.insert(substitute);
-        extensions.insert(UpgradeHandle::new(Arc::clone(&connection)));
-        Some(Box::new(Self {
-            handshake,
-            connection,
-            opening,
-        }))
+impl Default for WebSockets {
+    fn default() -> Self {
+        Self::new()
     }
+}
 
-    /// The application has answered. Where that is a success, it is given its connection.
-    pub fn answered<B>(self, response: &Response<B>) {
-        if !self.handshake.succeeds_with(response.status()) {
-            return;
-        }
-        if self.handshake.is_taken_up_by(response.headers()) {
-            self.connection.register();
-        }
-        self.connection.runtime().spawn(self.opening);
-    }
-
-    /// Answers the handshake, and closes the connection with `exception` as soon as it is open.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the handshake.
-    pub fn refuse<B: From<Bytes>>(
-        self,
-        exception: WebSocketException,
-    ) -> Result<Response<B>, HttpException> {
-        let response = self.handshake.accept()?;
-        self.connection.close(Cause::Ordered(exception));
-        self.answered(&response);
-        Ok(response)
+impl fmt::Debug for WebSockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSockets")
+            .field("count", &self.count())
+            .finish_non_exhaustive()
     }
 }

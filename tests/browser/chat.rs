@@ -1,4 +1,4 @@
-//! The chat example, used.
+//! The chat example, used by two people.
 
 use std::{
     env,
@@ -15,7 +15,7 @@ use tokio::{
 use crate::chromium::{Chromium, Tab};
 
 #[tokio::test]
-async fn the_chat_page() {
+async fn the_chat_page_shows_every_close() {
     let (mut server, url) = start().await;
     let mut chromium = Chromium::start().await;
 
@@ -64,7 +64,7 @@ async fn say(tab: &mut Tab, text: &str) {
     tab.press_enter().await;
 }
 
-/// Starts the example, which is built already: where it listens is its first line.
+/// Starts the example, which must be built, and returns the address in its first line.
 async fn start() -> (Child, String) {
     let test = env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();

@@ -1,4 +1,5 @@
-//! Headless Chromium, by the DevTools protocol (<https://chromedevtools.github.io/devtools-protocol/>).
+//! Headless Chromium, controlled by the DevTools protocol
+//! (<https://chromedevtools.github.io/devtools-protocol/>).
 
 use std::{
     env, fs,
@@ -21,8 +22,8 @@ use tokio::{
 };
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
-/// What does not come in this time does not come.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit of one step.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 pub struct Chromium {
     process: Child,
@@ -32,7 +33,7 @@ pub struct Chromium {
 }
 
 impl Chromium {
-    /// Starts one of its own for every test. `$CHROMIUM` is the one to start, if it is not called so.
+    /// Starts a browser for one test. `$CHROMIUM` names the program, which defaults to `chromium`.
     pub async fn start() -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Relaxed);
@@ -46,7 +47,7 @@ impl Chromium {
             .args(["--no-first-run", "--disable-gpu", "--window-size=1000,800"])
             // A container may have little shared memory.
             .arg("--disable-dev-shm-usage")
-            // Nothing leaves this machine.
+            // No request leaves this machine.
             .args(["--no-proxy-server", "--disable-background-networking"])
             .args(["--disable-component-update", "--disable-sync"])
             .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
@@ -61,7 +62,7 @@ impl Chromium {
             .spawn()
             .expect("`tests/browser/run.sh` installs Chromium");
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let url = timeout(PATIENCE, async {
+        let url = timeout(TIME_LIMIT, async {
             let mut said = String::new();
             while let Some(line) = lines.next_line().await.unwrap() {
                 if let Some(url) = line.strip_prefix("DevTools listening on ws://") {
@@ -74,7 +75,7 @@ impl Chromium {
         })
         .await
         .expect("Chromium is slow to start");
-        // It must not come to wait for somebody to read this.
+        // Chromium must not block on a full pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let (devtools, path) = url.split_once('/').unwrap();
         let devtools = devtools.parse().unwrap();
@@ -95,21 +96,22 @@ impl Chromium {
         tab
     }
 
-    /// Without this it is killed, and its profile stays.
+    /// Closes the browser and removes its profile. Without this call the browser is killed, and its
+    /// profile stays.
     pub async fn close(mut self) {
         self.browser.command("Browser.close", json!({})).await;
-        let ended = timeout(PATIENCE, self.process.wait()).await;
+        let ended = timeout(TIME_LIMIT, self.process.wait()).await;
         ended.expect("Chromium does not end").unwrap();
         fs::remove_dir_all(&self.profile).unwrap();
     }
 }
 
-/// Chromium has no sandbox for root.
+/// Returns whether this process runs as root, for whom Chromium has no sandbox.
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// A page, or the browser itself: whatever takes commands.
+/// A page, or the browser itself: a target of commands.
 pub struct Tab {
     socket: WebSocketStream<TcpStream>,
     last_id: u64,
@@ -135,10 +137,13 @@ impl Tab {
                 }
             }
         };
-        timeout(PATIENCE, loaded).await.expect("it does not load");
+        timeout(TIME_LIMIT, loaded)
+            .await
+            .expect("the page does not load");
     }
 
-    /// Calls a function of JavaScript with these arguments: gives what it returns, or what its promise comes to.
+    /// Calls a JavaScript function with these arguments. Returns its result, or the result of its
+    /// promise.
     pub async fn call(&mut self, function: &str, arguments: Value) -> Value {
         let expression = format!("({function})(...{arguments})");
         let mut evaluated = self
@@ -162,7 +167,7 @@ impl Tab {
 
     pub async fn command(&mut self, method: &str, parameters: Value) -> Value {
         let id = self.send(method, parameters.clone()).await;
-        let answered = async {
+        let response = async {
             loop {
                 let mut message = self.receive().await;
                 if message["id"] == id {
@@ -171,8 +176,8 @@ impl Tab {
                 }
             }
         };
-        let answered = timeout(PATIENCE, answered).await;
-        answered.unwrap_or_else(|_| panic!("no answer to {method} {parameters}"))
+        let response = timeout(TIME_LIMIT, response).await;
+        response.unwrap_or_else(|_| panic!("no response to {method} {parameters}"))
     }
 
     async fn send(&mut self, method: &str, parameters: Value) -> u64 {
@@ -183,10 +188,15 @@ impl Tab {
         self.last_id
     }
 
-    /// The answer to a command, or an event.
+    /// Receives the response to a command, or an event.
     async fn receive(&mut self) -> Value {
         loop {
-            let message = self.socket.next().await.expect("it is gone").unwrap();
+            let message = self
+                .socket
+                .next()
+                .await
+                .expect("the connection is closed")
+                .unwrap();
             if let Message::Text(text) = message {
                 return serde_json::from_str(&text).unwrap();
             }

@@ -1,4 +1,4 @@
-//! A tab as one uses it who has a mouse, a keyboard and eyes.
+//! Actions of a person on a tab: mouse, keyboard, reading.
 
 use std::{env, fs, path::PathBuf};
 
@@ -56,7 +56,7 @@ impl Tab {
         assert_eq!(self.call(SEE, json!(texts)).await, Value::Bool(true));
     }
 
-    /// Into `$OUT`, or else `browser/` beside the profile that the test was built for.
+    /// Saves a screenshot in `$OUT`, which defaults to `browser` in the target directory.
     pub async fn save_screenshot(&mut self, name: &str) {
         let directory = match env::var_os("OUT") {
             Some(directory) => directory.into(),

@@ -1,5 +1,6 @@
-//! What a page in a browser sees of exceptions: in headless Chromium, driven over its DevTools protocol.
-//! `run.sh` installs what that takes, and runs it.
+//! Exceptions as a page in a browser sees them, in headless Chromium over its DevTools protocol.
+//!
+//! `run.sh` installs Chromium and runs this target.
 
 mod chat;
 mod chromium;
@@ -14,10 +15,10 @@ use tower_exception::{CloseCode, WebSocketException};
 use chromium::{Chromium, Tab};
 use server::{FIRST_MESSAGE, Server};
 
-/// What the page offers: the server takes up the second of them, if it comes to that.
+/// Subprotocols that the page offers. The server of these tests selects the second one.
 const OFFERED: [&str; 2] = ["chat.v2", "chat.v1"];
 
-/// Opens a WebSocket, sends a message, and gives all that the page gets to know.
+/// JavaScript: opens a WebSocket, sends a message, and returns all that the page observes.
 const CONVERSE: &str = "(url, protocols, message) => new Promise(resolve => {
     const socket = new WebSocket(url, protocols);
     const seen = { protocol: null, messages: [] };
@@ -36,7 +37,7 @@ async fn converse(tab: &mut Tab, address: SocketAddr, path: &str, protocols: &[&
 }
 
 #[tokio::test]
-async fn before_the_handshake_is_answered() {
+async fn exceptions_before_the_handshake_reach_the_page() {
     let server = Server::start().await;
     let mut chromium = Chromium::start().await;
     let mut tab = chromium.open(&server.page()).await;
@@ -57,7 +58,7 @@ async fn before_the_handshake_is_answered() {
             );
         }
     }
-    // The rest is HTTP, of which a page learns nothing.
+    // The other refusals are HTTP responses, which a browser hides from the page.
     for path in ["/before/http", "/before/panic", "/nowhere"] {
         let seen = converse(&mut tab, server.address, path, &[]).await;
         assert_eq!(
@@ -73,7 +74,7 @@ async fn before_the_handshake_is_answered() {
 }
 
 #[tokio::test]
-async fn after_the_handshake() {
+async fn exceptions_after_the_handshake_reach_the_page() {
     let server = Server::start().await;
     let mut chromium = Chromium::start().await;
     let mut tab = chromium.open(&server.page()).await;
@@ -105,7 +106,7 @@ async fn after_the_handshake() {
     chromium.close().await;
 }
 
-/// Opens some WebSockets, and is done once a message has gone to and fro on each.
+/// JavaScript: opens WebSockets, and returns when each has echoed a message.
 const OPEN_ALL: &str = "(url, count, message) => {
     const open = () => {
         const socket = new WebSocket(url);
@@ -122,7 +123,7 @@ const OPEN_ALL: &str = "(url, count, message) => {
 }";
 
 #[tokio::test]
-async fn close_all() {
+async fn close_all_closes_every_socket_of_the_page() {
     const SOCKETS: usize = 20;
     let server = Server::start().await;
     let mut chromium = Chromium::start().await;
@@ -130,11 +131,11 @@ async fn close_all() {
     let url = format!("ws://{}/echo", server.address);
     tab.call(OPEN_ALL, json!([url, SOCKETS, FIRST_MESSAGE]))
         .await;
-    assert_eq!(server.upgrades.count(), SOCKETS);
+    assert_eq!(server.websockets.count(), SOCKETS);
 
     let restart = WebSocketException::new(CloseCode::SERVICE_RESTART).with_reason("back soon");
-    server.upgrades.close_all(restart).await;
-    assert_eq!(server.upgrades.count(), 0);
+    server.websockets.close_all(restart).await;
+    assert_eq!(server.websockets.count(), 0);
     let closed = json!({ "code": 1012, "reason": "back soon", "wasClean": true });
     assert_eq!(
         tab.call("() => window.allClosed", json!([])).await,
@@ -143,7 +144,7 @@ async fn close_all() {
     chromium.close().await;
 }
 
-/// Opens a WebSocket, and closes it after the first message.
+/// JavaScript: opens a WebSocket, and closes it after the first message.
 const CLOSE: &str = "(url, message) => new Promise(resolve => {
     const socket = new WebSocket(url);
     socket.onopen = () => socket.send(message);
@@ -152,7 +153,7 @@ const CLOSE: &str = "(url, message) => new Promise(resolve => {
 })";
 
 #[tokio::test]
-async fn who_closes_gets_the_same_code_back() {
+async fn a_page_that_closes_gets_its_own_code_back() {
     let server = Server::start().await;
     let mut chromium = Chromium::start().await;
     let mut tab = chromium.open(&server.page()).await;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What a page sees of exceptions, in headless Chromium, and the chat example as one uses it. Installs Debian's
-# `chromium` where there is none; $CHROMIUM names another one. Screenshots go to $OUT, or to the target
-# directory's `browser`.
+# Tests exceptions as a page in headless Chromium sees them, and the chat example as a person uses
+# it. Installs Debian's `chromium` if no browser is found; $CHROMIUM names another one. Screenshots
+# go to $OUT, which defaults to `browser` in the target directory.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -15,7 +15,7 @@ fi
 cargo build --all-features --example chat
 cargo test --all-features --test browser --no-run
 
-# A process group of its own, which ends with this script, however that comes.
+# The tests get a process group of their own, so that none outlives this script.
 set -m
 timeout 300 cargo test --all-features --test browser &
 tests=$!

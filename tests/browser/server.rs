@@ -1,4 +1,4 @@
-//! What the page talks to.
+//! The server that the page connects to.
 
 use std::{
     io,
@@ -17,24 +17,25 @@ use axum::{
 use tokio::net::TcpListener;
 use tower::{BoxError, service_fn};
 use tower_exception::{
-    Caught, CloseCode, ExceptionLayer, HttpException, UpgradeHandle, Upgrades, WebSocketException,
+    Caught, CloseCode, ExceptionLayer, HttpException, WebSocketException, WebSocketHandle,
+    WebSockets,
 };
 
-/// What the page sends, and gets back before anything else happens.
+/// The first message of the page, which the server echoes before it does anything else.
 pub const FIRST_MESSAGE: &str = "hello";
 
-/// Serves for as long as the test's runtime is there.
+/// A server that runs for as long as the test's runtime exists.
 pub struct Server {
     pub address: SocketAddr,
-    pub upgrades: Upgrades,
+    pub websockets: WebSockets,
 }
 
 impl Server {
     pub async fn start() -> Self {
+        let websockets = WebSockets::new();
         let layer = ExceptionLayer::new()
-            .with_upgrades()
+            .with_websockets(websockets.clone())
             .on(|_: Caught<io::Error>| no_token());
-        let upgrades = layer.upgrades();
         let app = Router::new()
             .route("/", get(Html("<!doctype html><title>Test</title>")))
             .nest("/before", before())
@@ -46,17 +47,20 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(axum::serve(listener, app).into_future());
-        Self { address, upgrades }
+        Self {
+            address,
+            websockets,
+        }
     }
 
-    /// Where a page is that may talk to it.
+    /// Returns the URL of a page with the origin of the server.
     pub fn page(&self) -> String {
         format!("http://{}/", self.address)
     }
 }
 
 fn no_token() -> WebSocketException {
-    WebSocketException::new(CloseCode::new(4401).unwrap()).with_reason("no token")
+    WebSocketException::new(CloseCode::from_u16(4401).unwrap()).with_reason("no token")
 }
 
 fn no_swearing() -> WebSocketException {
@@ -79,7 +83,7 @@ fn before() -> Router {
     }
     let returned = |_: WebSocketUpgrade| async { Err::<(), _>(no_token()) };
     let http = |_: WebSocketUpgrade| async { Err::<(), _>(no_room()) };
-    // The layer inside gives its own answer provisionally: the handler outside has the last word.
+    // The rendering of the inner layer is provisional: the handler of the outer layer decides.
     let failing = service_fn(async |_: Request| Err::<Response, _>(io::Error::other("closed")));
     let handled = any_service(failing).layer(ExceptionLayer::new());
     Router::new()
@@ -120,7 +124,7 @@ fn after_and_caught() -> Router {
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
         any(
-            async move |upgrade: WebSocketUpgrade, exceptions: UpgradeHandle| {
+            async move |upgrade: WebSocketUpgrade, exceptions: WebSocketHandle| {
                 with_protocols(upgrade).on_upgrade(exceptions.catch(async move |mut socket| {
                     echo_one(&mut socket).await;
                     then(socket).await
@@ -150,7 +154,7 @@ async fn echo_one(socket: &mut WebSocket) {
     socket.send(message).await.unwrap();
 }
 
-/// Reads to the end, as one should.
+/// Echoes texts to the end of the connection.
 async fn echo(upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(async |mut socket| {
         while let Some(Ok(message)) = socket.recv().await {
@@ -161,7 +165,7 @@ async fn echo(upgrade: WebSocketUpgrade) -> Response {
     })
 }
 
-/// Does not: the answer to the close frame is left unsent.
+/// Drops the connection after a close frame, without a reply to it.
 async fn leaves_at_close(upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(async |mut socket| {
         echo_one(&mut socket).await;

@@ -1,4 +1,5 @@
-// What a gRPC-Web client sees of exceptions. `SERVER` is the address of the service in `../grpc/server.rs`.
+// Exceptions as a gRPC-Web client sees them. `SERVER` is the address of the service in
+// `../grpc/server.rs`.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -18,7 +19,7 @@ const forms = {
   text: createGrpcWebTransport({ baseUrl, fetch: textFetch }),
 };
 
-/** The code and message of each way. */
+/** Code, message and header of each kind of fault. */
 const ways = {
   Returned: [Code.NotFound, "Item not found", "own"],
   Raised: [Code.NotFound, "Item not found", "own"],
@@ -27,7 +28,7 @@ const ways = {
   Error: [Code.Internal, "Internal Server Error", null],
 };
 
-/** The messages that come before each position, of a stream of two. */
+/** Number of messages before each position, in a stream of two. */
 const positions = { InTheHandler: 0, Before: 0, Between: 1, After: 2 };
 
 const fault = (way, position) => ({ headers: { "x-way": way, "x-position": position } });
@@ -41,7 +42,7 @@ async function failure(call) {
   } catch (error) {
     return ConnectError.from(error);
   }
-  assert.fail("it did not fail");
+  assert.fail("the call did not fail");
 }
 
 function assertError(error, way) {
@@ -50,7 +51,7 @@ function assertError(error, way) {
   assert.equal(error.metadata.get("x-own"), own);
 }
 
-/** What the server calls `structured`. */
+/** Asserts that this is the status of `structured` in `../grpc/faults.rs`. */
 function assertStructured(error) {
   assert.equal(error.code, Code.FailedPrecondition);
   const detail = { reason: "out of stock", id: 7, left: [0.5, null, true, "é"] };
@@ -88,7 +89,8 @@ for (const [form, transport] of Object.entries(forms)) {
     for (const way of Object.keys(ways)) {
       for (const position of ["Before", "Between", "After"]) {
         if (way === "Returned" && position === "After") {
-          // A body's error: tonic-web makes a text of it before a layer outside sees it.
+          // The body's error is the exception. tonic-web reduces it to a text before an outer layer
+          // sees it.
           continue;
         }
         test(`unary, ${way}, ${position}`, async () => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes `generated/` from `../grpc/proto`. Nothing but a change of the proto needs it.
+# Writes `generated/` from `../grpc/proto`. Only a change of the proto needs it.
 set -euo pipefail
 cd "$(dirname "$0")"
 

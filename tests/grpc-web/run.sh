@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The layer and connect-web's client: installs what it needs, and runs the test that starts both.
+# Tests the layer against connect-web's client. Installs Node, npm and the client's packages.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 as_root=$([ "$(id -u)" = 0 ] || echo sudo)
-# Node 18 or later. npm comes with it, but not where it is Debian's own.
+# Node 18 or later is needed. Debian packages npm separately from Node.
 for command in node npm; do
     if ! command -v "$command" >/dev/null; then
         package=${command/%node/nodejs}

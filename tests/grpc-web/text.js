@@ -1,4 +1,4 @@
-// The text form of gRPC-Web under connect-web's transport, which has only the binary one.
+// The text form of gRPC-Web for connect-web's transport, which supports only the binary form.
 
 /** A `fetch` that sends and receives base64. */
 export async function textFetch(url, init) {
@@ -11,7 +11,7 @@ export async function textFetch(url, init) {
 
   const type = response.headers.get("content-type");
   if (!type?.startsWith("application/grpc-web-text")) {
-    throw new Error(`the answer is no text: ${type}`);
+    throw new Error(`the response is not in the text form: ${type}`);
   }
   const answer = new Headers(response.headers);
   answer.set("content-type", type.replace("-text", ""));
@@ -21,7 +21,7 @@ export async function textFetch(url, init) {
   });
 }
 
-/** Decodes base64, which may be padded wherever four characters end. */
+/** Decodes base64, which may be padded after any group of four characters. */
 function decoder() {
   let left = "";
   return new TransformStream({
@@ -44,7 +44,7 @@ function decoder() {
 function decode(quartet) {
   const bytes = Buffer.from(quartet, "base64");
   if (bytes.toString("base64") !== quartet) {
-    throw new Error(`no base64: ${quartet}`);
+    throw new Error(`not base64: ${quartet}`);
   }
   return new Uint8Array(bytes);
 }

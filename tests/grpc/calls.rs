@@ -1,4 +1,4 @@
-//! A call that something goes wrong in, and what its client sees.
+//! Calls that fail, and the expected status.
 
 use std::mem;
 
@@ -7,11 +7,11 @@ use tonic::{Code, Request, Status, Streaming, metadata::MetadataMap};
 
 use crate::{
     client::Client,
-    common::{SECRET, within},
     details,
     faults::{self, Fault, MESSAGES, Way},
     generated::{Item, ItemId, Total},
     server::item,
+    support::{SECRET, within},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,25 +22,25 @@ pub enum Kind {
     Bidirectional,
 }
 
-/// The messages that came, and the status after them.
+/// Makes a call with this fault. Returns the received messages and the status after them.
 pub async fn call(client: &mut Client, kind: Kind, fault: Fault) -> (Vec<Item>, Status) {
     let status = match kind {
         Kind::Unary => {
-            let got = client.get(asking(ItemId { id: 1 }, fault)).await;
+            let got = client.get(request_for(ItemId { id: 1 }, fault)).await;
             got.expect_err("no status")
         }
         Kind::ClientStreaming => {
-            let got = client.count(asking(ids(fault), fault)).await;
+            let got = client.count(request_for(ids(fault), fault)).await;
             got.expect_err("no status")
         }
         Kind::ServerStreaming => {
             let total = Total { items: MESSAGES };
-            match client.list(asking(total, fault)).await {
+            match client.list(request_for(total, fault)).await {
                 Ok(stream) => return until_status(stream.into_inner()).await,
                 Err(status) => status,
             }
         }
-        Kind::Bidirectional => match client.find(asking(ids(fault), fault)).await {
+        Kind::Bidirectional => match client.find(request_for(ids(fault), fault)).await {
             Ok(stream) => return until_status(stream.into_inner()).await,
             Err(status) => status,
         },
@@ -48,7 +48,8 @@ pub async fn call(client: &mut Client, kind: Kind, fault: Fault) -> (Vec<Item>, 
     (Vec::new(), status)
 }
 
-fn asking<T>(message: T, fault: Fault) -> Request<T> {
+/// Returns a request for this fault.
+fn request_for<T>(message: T, fault: Fault) -> Request<T> {
     let mut request = Request::new(message);
     let mut headers = mem::take(request.metadata_mut()).into_headers();
     fault.write(&mut headers);
@@ -56,7 +57,8 @@ fn asking<T>(message: T, fault: Fault) -> Request<T> {
     request
 }
 
-/// The ids that a client sends before the fault. Unless that is at the very end, it does not end its stream.
+/// Returns the stream of ids that a client sends before the fault. The stream ends only if the
+/// fault comes after the last message.
 fn ids(fault: Fault) -> impl Stream<Item = ItemId> + Send + 'static {
     let messages = fault.position.messages();
     let open = messages < MESSAGES;
@@ -69,18 +71,19 @@ async fn until_status(mut stream: Streaming<Item>) -> (Vec<Item>, Status) {
     loop {
         match stream.message().await {
             Ok(Some(item)) => items.push(item),
-            Ok(None) => panic!("the stream ended well after {items:?}"),
+            Ok(None) => panic!("the stream ended without an error after {items:?}"),
             Err(status) => return (items, status),
         }
     }
 }
 
-/// The connection is not closed: the next call has an answer.
-pub async fn assert_lives(client: &mut Client) {
+/// Asserts that the connection still works: the next call succeeds.
+pub async fn assert_connected(client: &mut Client) {
     let reply = within(client.get(ItemId { id: 7 })).await.unwrap();
     assert_eq!(reply.into_inner(), item(7));
 }
 
+/// Asserts that this is the status of a fault of this kind.
 pub fn assert_status(status: &Status, way: Way) {
     let (code, message, own) = match way {
         Way::Returned | Way::Raised | Way::RaisedAsync => {

@@ -1,4 +1,4 @@
-//! Clients whose connection is not opened anew, so that a call on one that was closed fails.
+//! Clients that do not reconnect, so that a call on a closed connection fails.
 
 use std::{
     io,
@@ -24,7 +24,7 @@ use crate::generated::items_client::ItemsClient;
 
 pub type Client = ItemsClient<BoxCloneService<Request<Body>, Response<Body>, BoxError>>;
 
-/// tonic's client and its channel.
+/// Returns tonic's client on tonic's channel.
 pub fn grpc(address: SocketAddr) -> Client {
     let endpoint = Endpoint::from(origin(address));
     let channel = endpoint.connect_with_connector_lazy(connect(address, 1));
@@ -34,10 +34,10 @@ pub fn grpc(address: SocketAddr) -> Client {
     Client::new(BoxCloneService::new(service))
 }
 
-/// tonic's client over that of tonic-web.
+/// Returns tonic's client on tonic-web's client.
 ///
-/// Over HTTP/1.1 it leaves the connection when it has read a status behind messages, without waiting for the end
-/// of the body, so that there it may connect anew.
+/// Over HTTP/1.1 tonic-web drops the connection when it has read a status after messages, without
+/// waiting for the end of the body. So over HTTP/1.1 the client may reconnect.
 pub fn grpc_web(address: SocketAddr, version: Version) -> Client {
     let mut builder = legacy::Client::builder(TokioExecutor::new());
     let client = match version {
@@ -56,7 +56,7 @@ fn origin(address: SocketAddr) -> Uri {
     format!("http://{address}").parse().unwrap()
 }
 
-/// Connects as often as this.
+/// Returns a connector that connects at most this many times.
 fn connect(
     address: SocketAddr,
     times: u32,

@@ -1,4 +1,4 @@
-//! Structured details: a gRPC client loses nothing that a JSON client gets.
+//! Structured details: a gRPC client gets everything that a JSON client gets.
 
 use prost::Message as _;
 use prost_types::{Struct, Value, value::Kind};
@@ -6,7 +6,7 @@ use serde_json::json;
 use tonic::{Code, Status};
 use tonic_types::pb;
 
-/// It is that of [`structured`](crate::faults::structured).
+/// Asserts that this is the status of [`structured`](crate::faults::structured).
 pub fn assert_structured(status: &Status) {
     let expected = json!({ "reason": "out of stock", "id": 7, "left": [0.5, null, true, "é"] });
     assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");

@@ -1,4 +1,4 @@
-//! What goes wrong in a call, and when: the client says so in a header.
+//! Faults of a call: their kind and their position, which the client requests in headers.
 
 use std::{convert::Infallible, fmt::Debug};
 
@@ -11,28 +11,29 @@ use tonic::{Code, Status, body::Body, metadata::MetadataMap};
 use tower::{BoxError, Service, ServiceExt as _, service_fn};
 use tower_exception::HttpException;
 
-use crate::common::{SECRET_TEXT, SecretError};
+use crate::support::{SECRET_TEXT, SecretError};
 
-/// The way in which it goes wrong.
+/// The kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// An exception, by `?`.
+    /// An exception, returned by `?`.
     Returned,
     Raised,
     RaisedAsync,
     Panicked,
-    /// An error that is no `Status`: a layer between tonic and the one that catches gives it.
+    /// An error that is no `Status`, returned by a layer between tonic and the exception layer.
     Error,
-    /// As `Raised`, with another exception.
+    /// A raised exception with a structured detail.
     Structured,
-    /// A `Status` of the service's own.
+    /// A `Status` that the service returns.
     Status,
 }
 
-/// How many messages have been received, or sent where the answer is a stream.
+/// The position of a fault: the number of messages received before it, or sent if the response is a
+/// stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// None, and neither has the head of the response.
+    /// No message, and no head of the response.
     InTheHandler,
     Before,
     Between,
@@ -62,7 +63,7 @@ const POSITIONS: [Position; 4] = [
     Position::After,
 ];
 
-/// The exception of those ways that have one.
+/// Returns the exception of the kinds that have one.
 pub fn exception() -> HttpException {
     HttpException::not_found("Item not found").with_header(
         HeaderName::from_static("x-own"),
@@ -70,14 +71,14 @@ pub fn exception() -> HttpException {
     )
 }
 
-/// One with a structured detail.
+/// Returns an exception with a structured detail.
 pub fn structured() -> HttpException {
     let left = json!([0.5, null, true, "é"]);
     let detail = json!({ "reason": "out of stock", "id": 7, "left": left });
     HttpException::precondition_failed(detail)
 }
 
-/// A status with all that it may have. Its HTTP status is that of other codes too.
+/// Returns a status with details and metadata. Other codes have the same HTTP status.
 pub fn status() -> Status {
     let mut metadata = MetadataMap::new();
     metadata.insert("x-own", "own".parse().unwrap());
@@ -85,11 +86,11 @@ pub fn status() -> Status {
     Status::with_details_and_metadata(Code::DataLoss, "sold out", details, metadata)
 }
 
-/// How many messages a stream has.
+/// Number of messages of a stream.
 pub const MESSAGES: u32 = 2;
 
 impl Position {
-    /// How many messages come before it.
+    /// Returns the number of messages before the position.
     pub fn messages(self) -> u32 {
         match self {
             Self::InTheHandler | Self::Before => 0,
@@ -103,14 +104,14 @@ impl Fault {
     const WAY: HeaderName = HeaderName::from_static("x-way");
     const POSITION: HeaderName = HeaderName::from_static("x-position");
 
-    /// Asks for it.
+    /// Writes the fault into the headers of a request.
     pub fn write(self, headers: &mut HeaderMap) {
         let write = |shown: &dyn Debug| HeaderValue::try_from(format!("{shown:?}")).unwrap();
         headers.insert(Self::WAY, write(&self.way));
         headers.insert(Self::POSITION, write(&self.position));
     }
 
-    /// The one that is asked for.
+    /// Reads the requested fault.
     pub fn read(headers: &HeaderMap) -> Option<Self> {
         fn read<T: Copy + Debug>(headers: &HeaderMap, name: HeaderName, all: &[T]) -> Option<T> {
             let text = headers.get(name)?.to_str().unwrap();
@@ -122,7 +123,7 @@ impl Fault {
         })
     }
 
-    /// Happens in a tonic service, if this is the time.
+    /// Fails in a tonic service, if the fault has this position.
     pub async fn at(fault: Option<Self>, position: Position) -> Result<(), Status> {
         match fault {
             Some(fault) if fault.position == position => fault.way.in_tonic().await,
@@ -149,7 +150,7 @@ impl Way {
         }
     }
 
-    /// Happens in a layer or in a body.
+    /// Fails in a layer or in a body.
     pub async fn in_tower(self) -> Result<Infallible, BoxError> {
         match self {
             Self::Returned => Err(exception().into()),
@@ -163,11 +164,11 @@ impl Way {
     }
 }
 
-/// Marks the status that [`layer`] makes an error of.
+/// Header of the status that [`layer`] turns into an error.
 const ERROR: &str = "x-error";
 
-/// What the service that `inner` is cannot do itself: give an error that is no status, and fail before and after a
-/// unary call's only message.
+/// Adds the faults that the service `inner` cannot produce itself: an error that is no status, and
+/// a fault before and after the only message of a unary call.
 pub fn layer<S, A, B>(
     inner: S,
 ) -> impl Service<Request<A>, Response = Response<Body>, Error = BoxError, Future: Send>
@@ -204,7 +205,7 @@ where
     })
 }
 
-/// A body that fails instead of sending its trailers.
+/// Returns a body that fails instead of sending its trailers.
 fn failing<B>(body: B, way: Option<Way>) -> UnsyncBoxBody<Bytes, BoxError>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,

@@ -1,9 +1,4 @@
-//! Handlers and observers: the same ones for gRPC, gRPC-Web and JSON.
-
-use std::{
-    mem,
-    sync::{Arc, Mutex},
-};
+//! Handlers and observers, which are the same for gRPC, gRPC-Web and JSON.
 
 use axum::{Json, Router, routing::post};
 use futures_util::FutureExt as _;
@@ -13,20 +8,21 @@ use tonic::{Code, Status, service::Routes};
 use tonic_web::GrpcWebLayer;
 use tower::{ServiceBuilder, layer::layer_fn};
 use tower_exception::{
-    Answer, Caught, Custom, ExceptionLayer, GrpcCode, How, HttpException, Panic, Place,
+    Caught, ExceptionLayer, GrpcCode, HttpException, Mechanism, Outcome, Panic, Phase,
+    config::Configured,
 };
 
 use crate::{
-    calls::{Kind, assert_lives, call},
+    calls::{Kind, assert_connected, call},
     client::{self, Client},
-    common::{Protocol, SECRET_TEXT, SecretError, Server, within},
     faults::{self, Fault, Position, Way},
     generated::items_server::ItemsServer,
     server::{Shop, item},
+    support::{Protocol, Report, SECRET_TEXT, SecretError, Server, observed, within},
 };
 
-/// REST and gRPC, each under `layer`.
-pub async fn serve(layer: ExceptionLayer<Custom>) -> Server {
+/// Serves REST and gRPC, each under `layer`.
+pub async fn serve(layer: ExceptionLayer<Configured>) -> Server {
     let grpc = Routes::new(ItemsServer::new(Shop::default()))
         .prepare()
         .into_axum_router()
@@ -71,7 +67,7 @@ async fn json(server: &Server, path: &str) -> String {
 const EXCEPTIONS: [Way; 3] = [Way::Returned, Way::Raised, Way::RaisedAsync];
 
 #[tokio::test]
-async fn an_exception_for_a_reply() {
+async fn a_reply_may_be_an_exception() {
     let server = serve(ExceptionLayer::new().on_status(
         StatusCode::NOT_FOUND,
         |_: Caught<HttpException>| {
@@ -90,7 +86,7 @@ async fn an_exception_for_a_reply() {
             assert_eq!(status.metadata().get("x-handler").unwrap(), "handler");
             assert!(status.metadata().get("x-own").is_none(), "{way:?}");
         }
-        assert_lives(&mut client).await;
+        assert_connected(&mut client).await;
     }
     for path in ["/returned", "/raised"] {
         let expected = r#"403 | content-length: 24 | content-type: application/json | x-handler: handler | {"detail":"not for you"}"#;
@@ -98,9 +94,9 @@ async fn an_exception_for_a_reply() {
     }
 }
 
-/// The head is out, and the status is not.
+/// The server has sent the head, but not the status.
 #[tokio::test]
-async fn in_the_middle_of_a_stream() {
+async fn handlers_apply_in_the_middle_of_a_stream() {
     async fn gone(exception: Caught<HttpException>) -> HttpException {
         tokio::task::yield_now().await;
         HttpException::forbidden(format!("not {}", exception.status()))
@@ -122,9 +118,9 @@ async fn in_the_middle_of_a_stream() {
     }
 }
 
-/// What an inner layer has answered by default is answered anew.
+/// The default rendering of an inner layer is provisional.
 #[tokio::test]
-async fn of_a_layer_further_out() {
+async fn handlers_of_an_outer_layer_apply() {
     let teapot = |_: Caught<HttpException>| HttpException::new(StatusCode::IM_A_TEAPOT);
     let web = GrpcWebLayer::new();
     let inner = ServiceBuilder::new()
@@ -147,7 +143,7 @@ async fn of_a_layer_further_out() {
 }
 
 #[tokio::test]
-async fn a_json_response_for_a_reply() {
+async fn a_reply_may_be_a_json_response() {
     async fn panicked(_: Caught<Panic>) -> (StatusCode, Json<serde_json::Value>) {
         let body = json!({ "message": "back soon" });
         (StatusCode::SERVICE_UNAVAILABLE, Json(body))
@@ -157,7 +153,7 @@ async fn a_json_response_for_a_reply() {
         let status = status(&mut client, Way::Panicked).await;
         let got = (status.code(), status.message());
         assert_eq!(got, (Code::Unavailable, r#"{"message":"back soon"}"#));
-        assert_lives(&mut client).await;
+        assert_connected(&mut client).await;
     }
     let expected =
         r#"503 | content-length: 23 | content-type: application/json | {"message":"back soon"}"#;
@@ -165,7 +161,7 @@ async fn a_json_response_for_a_reply() {
 }
 
 #[tokio::test]
-async fn by_type_and_for_all_the_rest() {
+async fn handlers_apply_by_type_and_to_the_rest() {
     let layer = ExceptionLayer::new()
         .on(|_: Caught<SecretError>| HttpException::bad_gateway("try another"))
         .on_any(|_: Caught| StatusCode::NOT_IMPLEMENTED);
@@ -188,7 +184,7 @@ async fn by_type_and_for_all_the_rest() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics() {
+async fn a_handler_that_panics_is_internal() {
     let layer = ExceptionLayer::new()
         .on(|_: Caught<HttpException>| -> HttpException { panic!("{}", SECRET_TEXT) });
     let server = serve(layer).await;
@@ -198,44 +194,46 @@ async fn a_handler_that_panics() {
             let got = (status.code(), status.message());
             assert_eq!(got, (Code::Internal, "Internal Server Error"), "{way:?}");
         }
-        assert_lives(&mut client).await;
+        assert_connected(&mut client).await;
     }
 }
 
 #[tokio::test]
-async fn observers_are_told_once() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let tell = Arc::clone(&told);
-    let layer = ExceptionLayer::new().observe(move |caught: &Caught, answer| {
-        assert!(caught.to_string().contains("Item not found"), "{caught}");
-        let told = (caught.how(), caught.place(), answer);
-        tell.lock().unwrap().push(told);
-    });
+async fn a_failure_is_reported_once() {
+    let (layer, mut reports) = observed(ExceptionLayer::new());
+    let mut take_reports = || -> Vec<_> {
+        let reports = reports.take().into_iter();
+        let fields = |report: Report| {
+            assert!(report.failure.contains("Item not found"), "{report}");
+            (report.mechanism, report.phase, report.outcome)
+        };
+        reports.map(fields).collect()
+    };
     let server = serve(layer).await;
-    let grpc = Answer::Grpc(GrpcCode::NotFound);
+    let grpc = Outcome::Grpc(GrpcCode::NotFound);
     for mut client in clients(&server) {
-        for (way, how) in [
-            (Way::Returned, How::Attached),
-            (Way::Raised, How::Raised),
-            (Way::RaisedAsync, How::RaisedAsync),
+        for (way, mechanism) in [
+            (Way::Returned, Mechanism::Attached),
+            (Way::Raised, Mechanism::Raised),
+            (Way::RaisedAsync, Mechanism::RaisedAsync),
         ] {
             status(&mut client, way).await;
-            let told = mem::take(&mut *told.lock().unwrap());
-            assert_eq!(told, [(how, Place::Future, grpc)], "{way:?}");
+            let expected = [(mechanism, Phase::Future, grpc)];
+            assert_eq!(take_reports(), expected, "{way:?}");
         }
-        for (way, how) in [
-            (Way::Raised, How::Raised),
-            (Way::RaisedAsync, How::RaisedAsync),
+        for (way, mechanism) in [
+            (Way::Raised, Mechanism::Raised),
+            (Way::RaisedAsync, Mechanism::RaisedAsync),
         ] {
             let position = Position::Between;
             let fault = Fault { way, position };
             within(call(&mut client, Kind::ServerStreaming, fault)).await;
-            let told = mem::take(&mut *told.lock().unwrap());
-            assert_eq!(told, [(how, Place::Body, grpc)], "{way:?}");
+            let expected = [(mechanism, Phase::Body, grpc)];
+            assert_eq!(take_reports(), expected, "{way:?}");
         }
     }
     json(&server, "/raised").await;
-    let told = mem::take(&mut *told.lock().unwrap());
-    let answer = Answer::Status(StatusCode::NOT_FOUND);
-    assert_eq!(told, [(How::Raised, Place::Future, answer)]);
+    let json = Outcome::Status(StatusCode::NOT_FOUND);
+    let expected = [(Mechanism::Raised, Phase::Future, json)];
+    assert_eq!(take_reports(), expected);
 }

@@ -1,15 +1,59 @@
-//! Every kind of call, every way of raising, at every position, over both protocols: a test for each.
+//! One test for each protocol, kind of call, way of failing and position.
 //!
-//! What the positions are is told in `src/docs/grpc.md`, with what else is tested.
+//! All calls use tonic's clients over real sockets. The outer modules are the protocols:
+//!
+//! | module | protocol and client | position of the layer |
+//! | --- | --- | --- |
+//! | `grpc` | gRPC, tonic's client | outside of tonic |
+//! | `grpc_web` | gRPC-Web, tonic-web's client | outside of `GrpcWebLayer` |
+//! | `grpc_web_inside` | gRPC-Web, tonic-web's client | inside of `GrpcWebLayer` |
+//!
+//! Each contains one module for each kind of call: `unary`, `client_streaming`, `server_streaming`
+//! and `bidirectional`. Each of these contains one module for each way of failing:
+//!
+//! | module | failure |
+//! | --- | --- |
+//! | `returned` | an exception that the handler returns by `?` |
+//! | `raised` | an exception raised by unwinding |
+//! | `raised_async` | an exception raised without unwinding |
+//! | `structured` | a raised exception with JSON as its detail |
+//! | `panicked` | a panic |
+//! | `error` | an error of a layer between tonic and the exception layer |
+//!
+//! Each of these contains one test for each position:
+//!
+//! | | `before` | `between` | `after` |
+//! | --- | --- | --- | --- |
+//! | `unary` | before the request's message is read | in the handler | in the body, after the reply's message |
+//! | `client_streaming` | before the first message is read | after one message, while the client may send more | after the last message, before the reply |
+//! | `server_streaming` | in the stream, before the first message is sent | after one message | after the last message |
+//! | `bidirectional` | in the stream, before the first message is sent, while the client may send more | after one message, while the client may send more | after the last message, when the client has ended its stream too |
+//!
+//! If the response is a stream, there is a fourth position, `in_the_handler`: before the stream
+//! exists. For example, `matrix::grpc_web::server_streaming::raised_async::between` tests an
+//! exception that a stream raises without unwinding after its first message, over gRPC-Web.
+//!
+//! Each test checks:
+//!
+//! - the code, the message, the metadata and the details of the status;
+//! - that the status contains no text of an error or of a panic;
+//! - that the messages before the failure have arrived;
+//! - that the connection still works.
+//!
+//! One cell differs from its neighbours: `grpc_web::unary::returned::after` is INTERNAL. The body's
+//! error is the exception, and tonic-web keeps only the text of it.
+//!
+//! Requests of gRPC-Web are streams here too, over HTTP/2. No browser can send such a request, but
+//! tonic-web's client can, and the response is the same.
 
 use http::Version;
 
 use crate::{
-    calls::{Kind, assert_lives, assert_status, call},
+    calls::{Kind, assert_connected, assert_status, call},
     client,
-    common::within,
     faults::{Fault, Position, Way},
     server::{Shop, Side, item, serve},
+    support::within,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +151,8 @@ async fn check(protocol: Protocol, kind: Kind, fault: Fault) {
     let (items, status) = within(call(&mut client, kind, fault)).await;
 
     let way = match (protocol, kind, fault) {
-        // The body's error is the exception, and tonic-web makes a text of it before the layer sees it.
+        // The body's error is the exception. tonic-web reduces it to a text before the layer sees
+        // it.
         (
             Protocol::GrpcWeb,
             Kind::Unary,
@@ -130,6 +175,6 @@ async fn check(protocol: Protocol, kind: Kind, fault: Fault) {
             assert_eq!(items, (1..=messages).map(item).collect::<Vec<_>>());
         }
     }
-    assert_lives(&mut client).await;
+    assert_connected(&mut client).await;
     assert_eq!(server.panics(), 0);
 }

@@ -1,4 +1,4 @@
-//! connect-web's client, in Node.
+//! connect-web's client in Node.
 
 use tokio::process::Command;
 

@@ -1,4 +1,4 @@
-//! A service that does what its callers ask for, also what goes wrong.
+//! A service with one method for each kind of call, which fails as its client requests.
 
 use std::sync::{
     Arc,
@@ -16,15 +16,15 @@ use tower::{Layer as _, ServiceBuilder, layer::layer_fn};
 use tower_exception::ExceptionLayer;
 
 use crate::{
-    common::Server,
     faults::{self, Fault, MESSAGES, Position},
     generated::{
         Item, ItemId, Total,
         items_server::{Items, ItemsServer},
     },
+    support::Server,
 };
 
-/// Counts the messages that it has received.
+/// The service, which counts the received messages.
 #[derive(Clone, Default)]
 pub struct Shop {
     received: Arc<AtomicU32>,
@@ -32,7 +32,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// One that gives all the messages of a stream at once.
+    /// Makes a service whose streams yield all messages in one poll.
     pub fn eager() -> Self {
         Self {
             eager: true,
@@ -49,7 +49,7 @@ impl Shop {
     }
 }
 
-/// Where the layer is, seen from `GrpcWebLayer`.
+/// The side of `GrpcWebLayer` on which the layer is.
 #[derive(Clone, Copy, Debug)]
 pub enum Side {
     Outside,
@@ -73,7 +73,7 @@ pub fn item(id: u32) -> Item {
     Item { id, name }
 }
 
-/// The position in a stream where this many messages are through.
+/// Returns the position in a stream after this many messages.
 fn position(messages: u32) -> Position {
     match messages {
         0 => Position::Before,
@@ -87,15 +87,16 @@ fn fault<T>(request: &Request<T>) -> Option<Fault> {
     Fault::read(&metadata.into_headers())
 }
 
-/// Answers every id, and fails in time.
-fn answer(
+/// Returns a stream with an item for every id, and with the fault.
+fn items_of(
     ids: impl Stream<Item = Result<u32, Status>> + Send + 'static,
     fault: Option<Fault>,
     eager: bool,
 ) -> BoxStream<'static, Result<Item, Status>> {
-    let answers = stream::try_unfold((Box::pin(ids), 0), move |(mut ids, sent)| async move {
+    let items = stream::try_unfold((Box::pin(ids), 0), move |(mut ids, sent)| async move {
         if !eager {
-            // A message that is followed by another at once tonic keeps back, so that both go out together.
+            // tonic holds a message back if the next one is ready in the same poll, and sends both
+            // together.
             yield_now().await;
         }
         Fault::at(fault, position(sent)).await?;
@@ -104,7 +105,7 @@ fn answer(
             None => Ok(None),
         }
     });
-    Box::pin(answers)
+    Box::pin(items)
 }
 
 #[async_trait]
@@ -136,7 +137,7 @@ impl Items for Shop {
         let fault = fault(&request);
         Fault::at(fault, Position::InTheHandler).await?;
         let ids = stream::iter((1..=request.into_inner().items).map(Ok));
-        Ok(Response::new(answer(ids, fault, self.eager)))
+        Ok(Response::new(items_of(ids, fault, self.eager)))
     }
 
     type FindStream = BoxStream<'static, Result<Item, Status>>;
@@ -152,6 +153,6 @@ impl Items for Shop {
             shop.note();
             id.map(|id| id.id)
         });
-        Ok(Response::new(answer(ids, fault, self.eager)))
+        Ok(Response::new(items_of(ids, fault, self.eager)))
     }
 }

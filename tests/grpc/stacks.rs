@@ -1,4 +1,4 @@
-//! The layer among those of tonic, tower and axum.
+//! The layer in stacks with the layers of tonic, tower and axum.
 
 use std::{
     future::Ready,
@@ -20,12 +20,12 @@ use tower::{BoxError, Service, ServiceBuilder, layer::layer_fn};
 use tower_exception::ExceptionLayer;
 
 use crate::{
-    calls::{Kind, assert_lives, assert_status, call},
+    calls::{Kind, assert_connected, assert_status, call},
     client::{self, Client},
-    common::{self, PROTOCOLS, Server, within},
     faults::{self, Fault, Position, Way, exception},
     generated::{ItemId, items_server::ItemsServer},
     server::Shop,
+    support::{self, PROTOCOLS, Server, within},
 };
 
 const WAYS: [Way; 6] = [
@@ -37,7 +37,7 @@ const WAYS: [Way; 6] = [
     Way::Error,
 ];
 
-/// A unary call and a stream, each of these ways.
+/// Checks a unary call and a stream with each of these faults.
 async fn check(mut client: Client, ways: &[Way]) {
     for kind in [Kind::Unary, Kind::ServerStreaming] {
         for &way in ways {
@@ -46,7 +46,7 @@ async fn check(mut client: Client, ways: &[Way]) {
             assert_status(&status, way);
         }
     }
-    assert_lives(&mut client).await;
+    assert_connected(&mut client).await;
 }
 
 async fn check_all(address: SocketAddr, ways: &[Way]) {
@@ -57,7 +57,7 @@ async fn check_all(address: SocketAddr, ways: &[Way]) {
 
 macro_rules! tonic_server {
     ($builder:expr) => {{
-        common::panic_hook_runs();
+        support::panic_hook_runs();
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap())
             .unwrap()
             .with_nodelay(Some(true));
@@ -69,7 +69,7 @@ macro_rules! tonic_server {
 }
 
 #[tokio::test]
-async fn in_tonics_server_outside_of_grpc_web() {
+async fn the_layer_works_in_tonics_server_outside_of_grpc_web() {
     let mut builder = transport::Server::builder()
         .accept_http1(true)
         .layer(ExceptionLayer::new())
@@ -79,7 +79,7 @@ async fn in_tonics_server_outside_of_grpc_web() {
 }
 
 #[tokio::test]
-async fn in_tonics_server_inside_of_grpc_web() {
+async fn the_layer_works_in_tonics_server_inside_of_grpc_web() {
     let mut builder = transport::Server::builder()
         .accept_http1(true)
         .layer(GrpcWebLayer::new())
@@ -88,9 +88,9 @@ async fn in_tonics_server_inside_of_grpc_web() {
     check_all(tonic_server!(builder), &WAYS).await;
 }
 
-/// A layer for the whole of it, and one inside of `GrpcWebLayer`.
+/// One layer is outside of `GrpcWebLayer`, and one inside.
 #[tokio::test]
-async fn in_tonics_server_twice() {
+async fn the_layer_works_in_tonics_server_twice() {
     let mut builder = transport::Server::builder()
         .accept_http1(true)
         .layer(ExceptionLayer::new())
@@ -100,9 +100,9 @@ async fn in_tonics_server_twice() {
     check_all(tonic_server!(builder), &WAYS).await;
 }
 
-/// REST and gRPC in one router, under one layer. axum has no errors.
+/// REST and gRPC in one router, under one layer. A service in axum returns no error.
 #[tokio::test]
-async fn in_axum_beside_rest() {
+async fn the_layer_works_in_axum_with_rest_routes() {
     let ways: Vec<_> = WAYS.into_iter().filter(|way| *way != Way::Error).collect();
     let grpc = Routes::new(ItemsServer::new(Shop::default()))
         .prepare()
@@ -140,7 +140,7 @@ async fn axums_404_is_unimplemented() {
 }
 
 #[tokio::test]
-async fn in_an_interceptor() {
+async fn exceptions_in_an_interceptor_are_caught() {
     type Interceptor = fn(Request<()>) -> Result<Request<()>, Status>;
     let interceptors: [Interceptor; 2] = [|_| Err(exception())?, |_| exception().raise()];
     for interceptor in interceptors {
@@ -160,7 +160,7 @@ async fn in_an_interceptor() {
     }
 }
 
-/// A service that fails before there is a future.
+/// A service that fails before it returns a future.
 #[derive(Clone)]
 enum FailsEarly {
     InPollReady,
@@ -185,7 +185,7 @@ impl Service<http::Request<Incoming>> for FailsEarly {
 }
 
 #[tokio::test]
-async fn before_there_is_a_future() {
+async fn exceptions_in_poll_ready_and_call_are_caught() {
     for service in [FailsEarly::InPollReady, FailsEarly::InCall] {
         let stack = ServiceBuilder::new().layer(ExceptionLayer::new());
         let server = Server::start(stack.service(service)).await;

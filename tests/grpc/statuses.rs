@@ -1,4 +1,4 @@
-//! tonic's `Status`: one that a service gives, and those that tonic makes of errors.
+//! tonic's `Status`: one that a service returns, and those that tonic makes of errors.
 
 use std::convert::Infallible;
 
@@ -9,36 +9,34 @@ use http_body_util::{BodyExt as _, Full};
 use tonic::{Code, Request, Status, body::Body};
 use tonic_web::GrpcWebLayer;
 use tower::{BoxError, Layer as _, Service, ServiceExt as _, service_fn};
-use tower_exception::{Answer, Caught, ExceptionLayer, GrpcCode, HttpException};
+use tower_exception::{Caught, ExceptionLayer, GrpcCode, HttpException, Outcome};
 
 use crate::{
     calls::{Kind, assert_status, call},
     client,
-    common::{SECRET, SecretError, Server, within},
     faults::{Fault, Position, Way, exception},
     generated::{ItemId, items_server::ItemsServer},
     handlers::{clients, serve, status},
     server::{Shop, item},
+    support::{SECRET, SecretError, Server, observed, within},
 };
 
-/// What no handler takes is left as it is, and is observed nevertheless.
+/// A status that no handler matches passes unchanged, and is reported.
 #[tokio::test]
-async fn of_a_handler() {
-    let (told, heard) = std::sync::mpsc::channel();
-    let layer = ExceptionLayer::new().observe(move |_: &Caught, answer| {
-        told.send(answer).unwrap();
-    });
+async fn the_status_of_a_handler_passes_unchanged() {
+    let (layer, mut reports) = observed(ExceptionLayer::new());
     let server = serve(layer).await;
     for mut client in clients(&server) {
         assert_status(&status(&mut client, Way::Status).await, Way::Status);
-        let told: Vec<_> = heard.try_iter().collect();
-        assert_eq!(told, [Answer::Grpc(GrpcCode::DataLoss)]);
+        let reports = reports.take().into_iter();
+        let outcomes: Vec<_> = reports.map(|report| report.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Grpc(GrpcCode::DataLoss)]);
     }
 }
 
-/// tonic writes it out itself, and no layer sees it.
+/// tonic writes the trailers itself, and no layer sees the status.
 #[tokio::test]
-async fn of_a_stream() {
+async fn the_status_of_a_stream_passes_unchanged() {
     let layer = ExceptionLayer::new().on_any(|_: Caught| StatusCode::NOT_IMPLEMENTED);
     let server = serve(layer).await;
     let (way, position) = (Way::Status, Position::Between);
@@ -50,9 +48,9 @@ async fn of_a_stream() {
     }
 }
 
-/// Also to one that `?` has made of an exception, which is its source.
+/// They also apply to a status that `?` has made of an exception, which is its source.
 #[tokio::test]
-async fn handlers_apply() {
+async fn handlers_apply_to_a_status() {
     let layer = ExceptionLayer::new()
         .on_status(StatusCode::NOT_FOUND, |exception: Caught<HttpException>| {
             exception.clone().with_detail("look elsewhere")
@@ -73,9 +71,9 @@ async fn handlers_apply() {
     }
 }
 
-/// More than tonic's client takes.
+/// The detail is longer than tonic's client accepts.
 #[tokio::test]
-async fn of_an_exception_with_a_long_detail() {
+async fn the_status_of_an_exception_with_a_long_detail_is_cut() {
     let interceptor = |_: Request<()>| -> Result<_, Status> {
         let detail = serde_json::json!(["ü".repeat(20_000)]);
         Err(HttpException::not_found(detail))?
@@ -90,8 +88,8 @@ async fn of_an_exception_with_a_long_detail() {
     assert!(message.len() > 2_000, "{message}");
 }
 
-/// The head and the body of what is answered to a request of this content type.
-async fn answer<S, B>(service: S, content_type: &str) -> (http::response::Parts, Bytes)
+/// Returns the head and the body of the response to a request with this content type.
+async fn response_of<S, B>(service: S, content_type: &str) -> (http::response::Parts, Bytes)
 where
     S: Service<http::Request<Body>, Response = http::Response<B>, Error = Infallible>,
     B: http_body::Body<Data = Bytes>,
@@ -105,9 +103,9 @@ where
     (head, body)
 }
 
-/// `Status::into_http`, from a service or from a handler.
+/// The response is made by `Status::into_http`, in a service or in a handler.
 #[tokio::test]
-async fn the_response_of_a_status_is_json_to_who_does_not_speak_grpc() {
+async fn the_response_of_a_status_is_json_for_other_clients() {
     let status = || Status::not_found("sold out").into_http::<Full<Bytes>>();
     let service =
         service_fn(move |_: http::Request<Body>| async move { Ok::<_, Infallible>(status()) });
@@ -121,20 +119,20 @@ async fn the_response_of_a_status_is_json_to_who_does_not_speak_grpc() {
         .on_any(move |_: Caught| status())
         .layer(failing);
     let json = br#"{"detail":"sold out"}"#;
-    let (head, body) = answer(service.clone(), "application/json").await;
+    let (head, body) = response_of(service.clone(), "application/json").await;
     assert_eq!((head.status.as_u16(), &body[..]), (404, &json[..]));
     assert!(!head.headers.contains_key("grpc-status"));
-    let (head, body) = answer(by_handler.clone(), "application/json").await;
+    let (head, body) = response_of(by_handler.clone(), "application/json").await;
     assert_eq!((head.status.as_u16(), &body[..]), (404, &json[..]));
-    let (head, _) = answer(service, "application/grpc").await;
+    let (head, _) = response_of(service, "application/grpc").await;
     assert_eq!(head.headers["grpc-status"], "5");
-    let (head, _) = answer(by_handler, "application/grpc").await;
+    let (head, _) = response_of(by_handler, "application/grpc").await;
     assert_eq!(head.headers["grpc-status"], "5");
 }
 
-/// tonic's and tonic-web's bodies make a status with an error's text of every error.
+/// The bodies of tonic and tonic-web make a status of every error, with the text of the error.
 #[tokio::test]
-async fn an_error_of_a_body_is_not_told_by_way_of_tonic() {
+async fn the_text_of_a_bodys_error_does_not_pass_through_tonic() {
     let failing = || {
         service_fn(async |_: http::Request<Body>| {
             let body = stream::iter([Err::<http_body::Frame<Bytes>, BoxError>(SecretError.into())]);
@@ -154,7 +152,7 @@ async fn an_error_of_a_body_is_not_told_by_way_of_tonic() {
     assert_status(&Status::from_header_map(trailers).unwrap(), Way::Error);
 
     let service = ExceptionLayer::new().layer(GrpcWebLayer::new().layer(failing()));
-    let (_, body) = answer(service, "application/grpc-web").await;
+    let (_, body) = response_of(service, "application/grpc-web").await;
     let text = String::from_utf8(body[5..].to_vec()).unwrap();
     assert_eq!(
         text,
@@ -162,9 +160,9 @@ async fn an_error_of_a_body_is_not_told_by_way_of_tonic() {
     );
 }
 
-/// Outside of a `GrpcWebLayer` and inside of it.
+/// The layer is outside of a `GrpcWebLayer`, and inside of it.
 #[tokio::test]
-async fn beside_tonic_web() {
+async fn the_layer_works_with_tonic_web() {
     let missing = || {
         service_fn(async |_: http::Request<Body>| -> Result<_, BoxError> {
             Err::<http::Response<Body>, _>(exception().into())
@@ -180,11 +178,11 @@ async fn beside_tonic_web() {
         "application/grpc-web+proto",
         "application/grpc-web-text+proto",
     ] {
-        let answers = [
-            answer(inside.clone(), content_type).await,
-            answer(outside.clone(), content_type).await,
+        let responses = [
+            response_of(inside.clone(), content_type).await,
+            response_of(outside.clone(), content_type).await,
         ];
-        for (head, body) in answers {
+        for (head, body) in responses {
             assert!(body.is_empty());
             assert_eq!(head.status, 200);
             let status = Status::from_header_map(&head.headers).unwrap();

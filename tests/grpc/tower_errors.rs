@@ -1,4 +1,4 @@
-//! Errors of other people's: tower's own, and tonic's.
+//! Known errors of tower and tonic.
 
 use std::{future, io, pin::pin, sync::Arc, time::Duration};
 
@@ -14,9 +14,9 @@ use tower_exception::{ExceptionLayer, ServiceBuilderExt as _};
 use crate::{
     calls::assert_status,
     client,
-    common::{self, PLAIN_504, PROTOCOLS, Protocol, Server, within},
     faults::{self, Way},
     generated::ItemId,
+    support::{self, PLAIN_504, PROTOCOLS, Protocol, Server, within},
 };
 
 type Reply = Response<Full<Bytes>>;
@@ -40,7 +40,7 @@ async fn a_timeout_is_deadline_exceeded() {
     assert_eq!(client.get("/").await, PLAIN_504);
 }
 
-/// It is UNAVAILABLE, which clients retry, in a second's time.
+/// Clients retry UNAVAILABLE, and the pushback is one second.
 #[tokio::test]
 async fn an_overload_is_unavailable() {
     let entered = Arc::new(Notify::new());
@@ -57,7 +57,7 @@ async fn an_overload_is_unavailable() {
     let mut first = client::grpc(server.address());
     let mut first = pin!(first.get(ItemId::default()));
     tokio::select! {
-        answer = &mut first => panic!("{answer:?}"),
+        received = &mut first => panic!("{received:?}"),
         () = within(entered.notified()) => {}
     }
     let status = status(&server).await;
@@ -67,13 +67,13 @@ async fn an_overload_is_unavailable() {
     assert_eq!(pushback.unwrap(), "1000");
 }
 
-/// An error that holds another one.
+/// An error with a source.
 #[derive(Debug)]
 struct Around(BoxError);
 
 impl std::fmt::Display for Around {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(common::SECRET_TEXT)
+        f.write_str(support::SECRET_TEXT)
     }
 }
 
@@ -98,7 +98,7 @@ const STATUSES: [fn() -> BoxError; 4] = [
 ];
 
 #[tokio::test]
-async fn a_status_goes_out_as_it_is() {
+async fn a_status_passes_unchanged() {
     for error in STATUSES {
         let server = returning(error).await;
         assert_status(&status(&server).await, Way::Status);
@@ -106,14 +106,14 @@ async fn a_status_goes_out_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_json_client_gets_a_status_as_its_http_status() {
+async fn a_json_client_gets_the_http_status_of_a_status() {
     for error in STATUSES {
         let server = returning(error).await;
         for protocol in PROTOCOLS {
             let mut client = server.connect(protocol).await;
-            let answer = client.ask(Method::POST, "/").await;
+            let received = client.ask(Method::POST, "/").await;
             let expected = r#"500 | content-length: 21 | content-type: application/json | x-own: own | {"detail":"sold out"}"#;
-            assert_eq!(answer, expected);
+            assert_eq!(received, expected);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is on the wire, where a client shows too little of it.
+//! Bytes and frames on the wire, which clients do not show.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
 use bytes::Bytes;
@@ -20,12 +20,12 @@ use tower_exception::{ExceptionLayer, HttpException};
 
 use crate::{
     client,
-    common::{self, Answer, PROTOCOLS, Protocol, Server, within},
     faults::{Way, exception},
     generated::{ItemId, Total},
+    support::{self, PROTOCOLS, Protocol, Received, Server, within},
 };
 
-/// A service that does nothing but raise.
+/// Serves a service that always fails with `exception`.
 async fn raising(exception: HttpException) -> Server {
     let service = ServiceBuilder::new()
         .layer(ExceptionLayer::new())
@@ -36,7 +36,7 @@ async fn raising(exception: HttpException) -> Server {
     Server::start(service).await
 }
 
-/// A service whose body has these frames and then fails.
+/// Serves a service whose body has these frames and then fails.
 async fn failing(frames: &'static [&'static str], way: Way) -> Server {
     let service = ServiceBuilder::new()
         .layer(ExceptionLayer::new())
@@ -46,7 +46,7 @@ async fn failing(frames: &'static [&'static str], way: Way) -> Server {
                 Err(error)
             });
             let frames = stream::iter(frames.iter().copied().map(Ok)).chain(end);
-            let mut response = Response::new(common::body(frames));
+            let mut response = Response::new(support::body(frames));
             let headers = request.headers();
             let form = headers.get(ACCEPT).unwrap_or(&headers[CONTENT_TYPE]);
             response.headers_mut().insert(CONTENT_TYPE, form.clone());
@@ -55,19 +55,19 @@ async fn failing(frames: &'static [&'static str], way: Way) -> Server {
     Server::start(service).await
 }
 
-fn call(content_type: &'static str) -> Request<()> {
-    let mut request = common::request(Method::POST, "/items.v1.Items/Get");
+fn call(content_type: &'static str) -> Request<Full<Bytes>> {
+    let mut request = support::request(Method::POST, "/items.v1.Items/Get");
     let content_type = HeaderValue::from_static(content_type);
     request.headers_mut().insert(CONTENT_TYPE, content_type);
     request
 }
 
-async fn ask(server: &Server, protocol: Protocol, content_type: &'static str) -> Answer {
+async fn ask(server: &Server, protocol: Protocol, content_type: &'static str) -> Received {
     let mut client = server.connect(protocol).await;
     client.exchange(call(content_type)).await.unwrap()
 }
 
-/// The status of the exception, in the head of a response.
+/// Returns the expected trailers-only response: the status of the exception is in its head.
 fn trailers_only(content_type: &str, protocol: Protocol) -> String {
     let length = match protocol {
         Protocol::Http1 => " | content-length: 0",
@@ -80,7 +80,7 @@ fn trailers_only(content_type: &str, protocol: Protocol) -> String {
 }
 
 #[tokio::test]
-async fn every_content_type() {
+async fn every_content_type_of_grpc_gets_a_status() {
     let server = raising(exception()).await;
     for content_type in [
         "application/grpc",
@@ -93,15 +93,15 @@ async fn every_content_type() {
         "application/grpc-web-text+proto",
     ] {
         for protocol in PROTOCOLS {
-            let answer = ask(&server, protocol, content_type).await;
+            let received = ask(&server, protocol, content_type).await;
             let expected = trailers_only(content_type, protocol);
-            assert_eq!(answer.to_string(), expected);
+            assert_eq!(received.to_string(), expected);
         }
     }
 }
 
 #[tokio::test]
-async fn exotic_content_types() {
+async fn content_types_with_parameters_and_other_suffixes_get_a_status() {
     let server = raising(exception()).await;
     for (content_type, expected) in [
         ("application/grpc;charset=utf-8", "application/grpc"),
@@ -109,22 +109,22 @@ async fn exotic_content_types() {
         ("Application/gRPC-Web+Proto", "application/grpc-web+proto"),
     ] {
         for protocol in PROTOCOLS {
-            let answer = ask(&server, protocol, content_type).await;
-            assert_eq!(answer.to_string(), trailers_only(expected, protocol));
+            let received = ask(&server, protocol, content_type).await;
+            assert_eq!(received.to_string(), trailers_only(expected, protocol));
         }
     }
-    // A type that the layer does not know is gRPC nevertheless.
+    // An unknown message type is gRPC too.
     for content_type in ["application/grpc+thrift", "application/grpc-web+thrift"] {
-        let answer = ask(&server, Protocol::Http2, content_type).await;
-        assert_eq!(answer.head.status, 200);
-        assert_eq!(answer.head.headers["grpc-status"], "5");
-        let answered = answer.head.headers[CONTENT_TYPE].to_str().unwrap();
-        assert!(content_type.starts_with(answered), "{answered}");
+        let received = ask(&server, Protocol::Http2, content_type).await;
+        assert_eq!(received.status, 200);
+        assert_eq!(received.headers["grpc-status"], "5");
+        let received_type = received.headers[CONTENT_TYPE].to_str().unwrap();
+        assert!(content_type.starts_with(received_type), "{received_type}");
     }
 }
 
 #[tokio::test]
-async fn what_is_not_grpc_is_answered_in_json() {
+async fn other_requests_get_json() {
     const JSON: &str = r#"404 | content-length: 27 | content-type: application/json | x-own: own | {"detail":"Item not found"}"#;
     let server = raising(exception()).await;
     for protocol in PROTOCOLS {
@@ -134,8 +134,8 @@ async fn what_is_not_grpc_is_answered_in_json() {
             "application/json",
             "text/application/grpc",
         ] {
-            let answer = ask(&server, protocol, content_type).await;
-            assert_eq!(answer.to_string(), JSON, "{content_type}");
+            let received = ask(&server, protocol, content_type).await;
+            assert_eq!(received.to_string(), JSON, "{content_type}");
         }
         // gRPC has no method but POST.
         let mut request = call("application/grpc");
@@ -146,7 +146,7 @@ async fn what_is_not_grpc_is_answered_in_json() {
 }
 
 #[tokio::test]
-async fn the_bytes_over_http1() {
+async fn trailers_only_in_bytes_over_http1() {
     let server = raising(exception()).await;
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     let request = "POST /items.v1.Items/Get HTTP/1.1\r\n\
@@ -155,10 +155,10 @@ async fn the_bytes_over_http1() {
                    content-length: 0\r\n\
                    connection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    within(stream.read_to_string(&mut answer)).await.unwrap();
+    let mut received = String::new();
+    within(stream.read_to_string(&mut received)).await.unwrap();
 
-    let head = answer.strip_suffix("\r\n\r\n").expect("there is a body");
+    let head = received.strip_suffix("\r\n\r\n").expect("there is a body");
     let mut lines: Vec<_> = head.split("\r\n").collect();
     lines.retain(|line| !line.starts_with("date: "));
     lines.sort_unstable();
@@ -174,9 +174,9 @@ async fn the_bytes_over_http1() {
     assert_eq!(lines, expected);
 }
 
-/// The head is the end of the stream: there is no frame of data, and there are no trailers.
+/// The head ends the stream: there is no DATA frame, and there are no trailers.
 #[tokio::test]
-async fn the_frames_over_http2() {
+async fn trailers_only_is_one_frame_over_http2() {
     const HEADERS: u8 = 1;
     const END_STREAM: u8 = 1;
     const END_HEADERS: u8 = 4;
@@ -185,7 +185,7 @@ async fn the_frames_over_http2() {
     let server = raising(exception()).await;
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     let mut request = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    // The settings: none.
+    // Empty settings.
     request.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
     let mut block = Vec::new();
     for (name, value) in [
@@ -208,7 +208,7 @@ async fn the_frames_over_http2() {
     request.extend(block);
     stream.write_all(&request).await.unwrap();
 
-    // Frames of the connection come before it.
+    // Frames of the connection precede the head.
     loop {
         let mut head = [0; 9];
         within(stream.read_exact(&mut head)).await.unwrap();
@@ -227,7 +227,7 @@ async fn the_frames_over_http2() {
     assert!(response.body().is_end_stream());
 }
 
-/// The status of tonic's client, to whom `exception` is answered.
+/// Returns the status that tonic's client receives for `exception`.
 async fn status_of(exception: HttpException) -> Status {
     let server = raising(exception).await;
     let mut client = client::grpc(server.address());
@@ -254,14 +254,14 @@ async fn any_text_arrives() {
 }
 
 #[tokio::test]
-async fn without_a_detail_the_message_is_the_status_s_text() {
+async fn without_a_detail_the_message_is_the_canonical_reason() {
     let status = status_of(StatusCode::NOT_FOUND.into()).await;
     assert_eq!(status.message(), "Not Found");
 }
 
-/// An exception's headers are metadata, but for what gRPC or HTTP say with them.
+/// The headers of an exception are metadata, except those that gRPC or HTTP define.
 #[tokio::test]
-async fn headers_that_are_reserved() {
+async fn reserved_headers_are_no_metadata() {
     let mut raised = exception();
     for (name, value) in [
         ("grpc-status", "0"),
@@ -281,16 +281,16 @@ async fn headers_that_are_reserved() {
     }
     let server = raising(raised).await;
     for protocol in PROTOCOLS {
-        let answer = ask(&server, protocol, "application/grpc-web").await;
+        let received = ask(&server, protocol, "application/grpc-web").await;
         let expected = trailers_only("application/grpc-web", protocol);
         let expected = format!("{expected} | x-own: too | x-own-bin: AAEC");
-        assert_eq!(answer.to_string(), expected);
+        assert_eq!(received.to_string(), expected);
     }
 }
 
-/// A client takes a head of 16 KiB, or of 8: a status that is longer than that would be no status at all.
+/// A client accepts a head of 16 KiB, or of 8 KiB. It would not accept a longer status at all.
 #[tokio::test]
-async fn a_text_that_is_too_long_for_a_head() {
+async fn a_text_too_long_for_a_head_is_cut() {
     let text = "Grüße ".repeat(20_000);
     let status = status_of(HttpException::not_found(text.clone())).await;
     assert_eq!(status.code(), Code::NotFound, "{status:?}");
@@ -304,12 +304,12 @@ async fn a_text_that_is_too_long_for_a_head() {
 }
 
 #[tokio::test]
-async fn a_text_that_is_too_long_for_trailers() {
+async fn a_text_too_long_for_trailers_is_cut() {
     let service = ServiceBuilder::new()
         .layer(ExceptionLayer::new())
         .service_fn(async |_: Request<Incoming>| {
             let exception = HttpException::not_found("Grüße ".repeat(20_000));
-            let mut response = Response::new(common::body(stream::once(exception.raise_async())));
+            let mut response = Response::new(support::body(stream::once(exception.raise_async())));
             let grpc = HeaderValue::from_static("application/grpc");
             response.headers_mut().insert(CONTENT_TYPE, grpc);
             Ok::<_, BoxError>(response)
@@ -324,22 +324,22 @@ async fn a_text_that_is_too_long_for_trailers() {
     }
 }
 
-/// Metadata is ASCII: the rest is base64 under a name that ends in `-bin`.
+/// Metadata is ASCII. Other values are base64 under a name that ends in `-bin`.
 #[tokio::test]
-async fn headers_that_are_no_metadata() {
+async fn headers_that_are_not_ascii_are_no_metadata() {
     let latin = HeaderValue::from_bytes(b"caf\xe9").unwrap();
     let name = HeaderName::from_static("x-latin");
     let server = raising(exception().with_header(name, latin)).await;
-    let answer = ask(&server, Protocol::Http2, "application/grpc").await;
+    let received = ask(&server, Protocol::Http2, "application/grpc").await;
     let expected = trailers_only("application/grpc", Protocol::Http2);
-    assert_eq!(answer.to_string(), expected);
+    assert_eq!(received.to_string(), expected);
 }
 
-/// What was sent before the status, and the status's lines in the order of their names.
+/// Splits a body into the messages, and the lines of the trailer frame in the order of their names.
 fn web_parts(body: &[u8], messages: usize) -> (&[u8], Vec<&str>) {
     let (before, frame) = body.split_at(messages);
     let [0x80, a, b, c, d, lines @ ..] = frame else {
-        panic!("no trailers: {:?}", frame.escape_ascii().to_string());
+        panic!("no trailer frame: {:?}", frame.escape_ascii().to_string());
     };
     let length = u32::from_be_bytes([*a, *b, *c, *d]);
     assert_eq!(lines.len(), usize::try_from(length).unwrap());
@@ -354,7 +354,7 @@ const LINES: [&str; 3] = ["grpc-message:Item not found", "grpc-status:5", "x-own
 const RAISING: [Way; 3] = [Way::Returned, Way::Raised, Way::RaisedAsync];
 
 #[tokio::test]
-async fn in_the_middle_of_a_binary_stream() {
+async fn a_binary_stream_ends_in_a_trailer_frame() {
     const MESSAGE: &str = "\0\0\0\0\x02\x08\x01";
     for way in RAISING {
         for frames in [&[][..], &[MESSAGE], &[MESSAGE, MESSAGE]] {
@@ -364,24 +364,24 @@ async fn in_the_middle_of_a_binary_stream() {
                 let mut client = server.connect(protocol).await;
                 for _ in 0..2 {
                     let request = call("application/grpc-web+proto");
-                    let answer = client.exchange(request).await.unwrap();
-                    assert_eq!(answer.head.status, 200);
-                    assert!(!answer.head.headers.contains_key("grpc-status"));
+                    let received = client.exchange(request).await.unwrap();
+                    assert_eq!(received.status, 200);
+                    assert!(!received.headers.contains_key("grpc-status"));
                     let messages = frames.concat();
-                    let (before, lines) = web_parts(&answer.body, messages.len());
+                    let (before, lines) = web_parts(&received.body, messages.len());
                     assert_eq!(before, messages.as_bytes());
                     assert_eq!(lines, LINES);
-                    assert!(answer.trailers.is_none());
+                    assert!(received.trailers.is_none());
                 }
             }
         }
     }
 }
 
-/// Base64 may be padded wherever four characters end, and is where it ended elsewhere: with one byte left of
-/// three, and with two.
+/// Base64 may be padded after any group of four characters. The layer adds padding if the last
+/// group is incomplete, with one byte of three or with two.
 #[tokio::test]
-async fn in_the_middle_of_a_text_stream() {
+async fn a_text_stream_ends_in_a_trailer_frame() {
     // Messages of seven bytes and of five, with padding and without it, and one of six.
     const SEVEN: &str = "AAAAAAIIAQ==";
     const FIVE: &str = "AAAAAAA=";
@@ -402,8 +402,8 @@ async fn in_the_middle_of_a_text_stream() {
         ] {
             let server = failing(frames, way).await;
             for protocol in PROTOCOLS {
-                let answer = ask(&server, protocol, "application/grpc-web-text+proto").await;
-                let body = std::str::from_utf8(&answer.body).unwrap();
+                let received = ask(&server, protocol, "application/grpc-web-text+proto").await;
+                let body = std::str::from_utf8(&received.body).unwrap();
                 assert!(body.starts_with(sent), "{frames:?}: {body}");
                 let decoded = decode(body);
                 let (before, lines) = web_parts(&decoded, decode(sent).len());
@@ -414,9 +414,9 @@ async fn in_the_middle_of_a_text_stream() {
     }
 }
 
-/// A client would take a status there for the other half of the message: the body ends with an error.
+/// A client would take the status for the rest of the message, so the body ends in an error.
 #[tokio::test]
-async fn in_the_middle_of_a_message() {
+async fn an_incomplete_message_ends_in_an_error() {
     for (content_type, frames) in [
         ("application/grpc-web", &["\0\0\0\0\x02\x08"][..]),
         ("application/grpc-web", &["\0\0\0\0\0", "\0\0"]),
@@ -427,30 +427,31 @@ async fn in_the_middle_of_a_message() {
         let server = failing(frames, Way::Raised).await;
         for protocol in PROTOCOLS {
             let mut client = server.connect(protocol).await;
-            let answer = client.exchange(call(content_type)).await;
-            assert!(answer.is_err(), "{frames:?}: {answer:?}");
+            let received = client.exchange(call(content_type)).await;
+            assert!(received.is_err(), "{frames:?}: {received:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn nothing_of_an_error_or_a_panic_is_in_the_trailers() {
+async fn no_text_of_an_error_or_a_panic_is_in_the_trailers() {
     const INTERNAL: [&str; 2] = ["grpc-message:Internal Server Error", "grpc-status:13"];
     for way in [Way::Error, Way::Panicked] {
         let server = failing(&[], way).await;
         for protocol in PROTOCOLS {
-            let answer = ask(&server, protocol, "application/grpc-web").await;
-            assert_eq!(web_parts(&answer.body, 0).1, INTERNAL);
-            let answer = ask(&server, protocol, "application/grpc-web-text").await;
-            let body = decode(std::str::from_utf8(&answer.body).unwrap());
+            let received = ask(&server, protocol, "application/grpc-web").await;
+            assert_eq!(web_parts(&received.body, 0).1, INTERNAL);
+            let received = ask(&server, protocol, "application/grpc-web-text").await;
+            let body = decode(std::str::from_utf8(&received.body).unwrap());
             assert_eq!(web_parts(&body, 0).1, INTERNAL);
         }
     }
 }
 
-/// tonic-web answers in the form that the client accepts, which need not be the one that it asks in.
+/// tonic-web responds in the form that the client accepts, which may differ from the form of the
+/// request.
 #[tokio::test]
-async fn the_form_is_that_of_the_response() {
+async fn the_trailer_frame_has_the_form_of_the_response() {
     const BINARY: &str = "application/grpc-web+proto";
     const TEXT: &str = "application/grpc-web-text+proto";
     let server = failing(&[], Way::Returned).await;
@@ -459,28 +460,28 @@ async fn the_form_is_that_of_the_response() {
         let value = HeaderValue::from_static(accept);
         request.headers_mut().insert(ACCEPT, value);
         let mut client = server.connect(Protocol::Http1).await;
-        let answer = client.exchange(request).await.unwrap();
-        assert_eq!(answer.head.headers[CONTENT_TYPE], accept);
+        let received = client.exchange(request).await.unwrap();
+        assert_eq!(received.headers[CONTENT_TYPE], accept);
         let body = match accept {
-            TEXT => decode(std::str::from_utf8(&answer.body).unwrap()),
-            _ => answer.body.to_vec(),
+            TEXT => decode(std::str::from_utf8(&received.body).unwrap()),
+            _ => received.body.to_vec(),
         };
         assert_eq!(web_parts(&body, 0).1, LINES);
     }
 }
 
-/// In gRPC they are HTTP's trailers.
+/// In gRPC the status is in the trailers of HTTP.
 #[tokio::test]
-async fn in_the_middle_of_a_grpc_stream() {
+async fn a_grpc_stream_ends_in_trailers() {
     const MESSAGE: &str = "\0\0\0\0\x02\x08\x01";
     for way in RAISING {
         let server = failing(&[MESSAGE], way).await;
-        let answer = ask(&server, Protocol::Http2, "application/grpc").await;
+        let received = ask(&server, Protocol::Http2, "application/grpc").await;
         assert_eq!(
-            answer.to_string(),
+            received.to_string(),
             format!("200 | content-type: application/grpc | {MESSAGE}")
         );
-        let trailers = answer.trailers.unwrap();
+        let trailers = received.trailers.unwrap();
         let mut lines: Vec<_> = trailers
             .iter()
             .map(|(name, value)| format!("{name}:{}", value.to_str().unwrap()))
@@ -490,7 +491,7 @@ async fn in_the_middle_of_a_grpc_stream() {
     }
 }
 
-/// Decodes base64 that may be padded wherever four characters end.
+/// Decodes base64 that may be padded after any group of four characters.
 fn decode(text: &str) -> Vec<u8> {
     let quartets = text.as_bytes().chunks(4);
     quartets.flat_map(|it| BASE64.decode(it).unwrap()).collect()

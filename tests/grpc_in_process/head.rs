@@ -1,4 +1,4 @@
-//! Which requests are gRPC, and what is answered to them before the first message.
+//! Requests that are gRPC, and the responses to them before the first message.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -6,18 +6,18 @@ use http_body_util::{BodyExt, Full};
 use serde_json::json;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_exception::{
-    Answer, Caught, CloseCode, ExceptionLayer, GrpcCode, HttpException, WebSocketException,
+    Caught, CloseCode, ExceptionLayer, GrpcCode, HttpException, Outcome, WebSocketException,
 };
 
-use crate::common::{SECRET, SECRET_TEXT, SecretError, panic_hook_runs};
+use crate::support::{SECRET, SECRET_TEXT, SecretError, observed, panic_hook_runs};
 
 type HttpRequest = Request<Full<Bytes>>;
 
-/// A response as a line: its status, its headers but for those that are there anyway, its body.
+/// Returns a response in one line: its status, its headers, its body.
 async fn line<S, B>(service: S, content_type: &str) -> String
 where
     S: Service<HttpRequest, Response = Response<B>, Error = std::convert::Infallible>,
-    B: http_body::Body<Data = Bytes, Error = BoxError>,
+    B: http_body::Body<Data = Bytes, Error: std::fmt::Debug>,
 {
     let request = Request::post("/shop.Items/Get")
         .header(header::CONTENT_TYPE, content_type)
@@ -27,7 +27,7 @@ where
     let mut line = response.status().as_str().to_owned();
     let mut headers: Vec<_> = response.headers().iter().collect();
     headers.sort_by_key(|(name, _)| name.as_str());
-    // Details are there with the feature `tonic`, and have tests of their own.
+    // Details depend on the feature `tonic`, and the target `grpc` tests them.
     headers.retain(|(name, _)| *name != "grpc-status-details-bin");
     for (name, value) in headers {
         line += &format!(" | {name}: {}", value.to_str().unwrap());
@@ -40,7 +40,7 @@ where
     line
 }
 
-/// A service that fails with what `error` gives.
+/// Returns a service that fails with the error of `error`.
 fn failing<E>(
     error: fn() -> E,
 ) -> impl Service<HttpRequest, Response = Response<Full<Bytes>>, Error = BoxError, Future: Send> + Clone
@@ -61,7 +61,7 @@ const MISSING: &str =
     "200 | content-type: application/grpc | grpc-message: Item not found | grpc-status: 5";
 
 #[tokio::test]
-async fn the_answer_is_of_the_requests_content_type() {
+async fn the_response_has_the_content_type_of_the_request() {
     for content_type in [
         "application/grpc",
         "application/grpc+proto",
@@ -92,7 +92,7 @@ async fn the_answer_is_of_the_requests_content_type() {
 }
 
 #[tokio::test]
-async fn every_way_of_coming_to_the_layer() {
+async fn every_mechanism_becomes_a_status() {
     panic_hook_runs();
     let service = service_fn(|request: HttpRequest| async move {
         match request.headers()["x-way"].to_str() {
@@ -136,7 +136,7 @@ async fn every_way_of_coming_to_the_layer() {
 }
 
 #[tokio::test]
-async fn headers_go_out_as_metadata_but_for_what_is_not_metadata() {
+async fn headers_are_metadata_except_reserved_ones() {
     fn with_headers() -> HttpException {
         let mut exception = HttpException::unauthorized("Grüße");
         for (name, value) in [
@@ -175,7 +175,7 @@ async fn headers_go_out_as_metadata_but_for_what_is_not_metadata() {
 }
 
 #[tokio::test]
-async fn retry_after_is_said_as_grpc_has_it() {
+async fn retry_after_becomes_a_pushback() {
     for (retry_after, own, expected) in [
         ("2", None, Some("2000")),
         ("2", Some("5"), Some("5")),
@@ -210,15 +210,15 @@ async fn retry_after_is_said_as_grpc_has_it() {
 #[tokio::test]
 async fn a_json_detail_is_the_message() {
     let service = failing(|| HttpException::conflict(json!({ "left": 1 })));
-    let answer = line(ExceptionLayer::new().layer(service), "application/grpc").await;
+    let received = line(ExceptionLayer::new().layer(service), "application/grpc").await;
     assert!(
-        answer.contains(r#"grpc-message: {"left":1}"#) && answer.contains("grpc-status: 10"),
-        "{answer}"
+        received.contains(r#"grpc-message: {"left":1}"#) && received.contains("grpc-status: 10"),
+        "{received}"
     );
 }
 
 #[tokio::test]
-async fn a_websocket_exception_is_a_refusal() {
+async fn a_websocket_exception_is_permission_denied() {
     let service =
         failing(|| WebSocketException::new(CloseCode::POLICY_VIOLATION).with_reason("no swearing"));
     assert_eq!(
@@ -230,7 +230,7 @@ async fn a_websocket_exception_is_a_refusal() {
 #[tokio::test]
 async fn handlers_apply_and_the_renderer_does_not() {
     let layer = ExceptionLayer::new()
-        .render(
+        .with_renderer(
             |_: &HttpException, _: &_| -> tower_exception::render::Rendered {
                 panic!("{SECRET_TEXT}")
             },
@@ -245,7 +245,7 @@ async fn handlers_apply_and_the_renderer_does_not() {
 }
 
 #[tokio::test]
-async fn a_whole_response_of_a_handlers_becomes_a_status() {
+async fn a_response_as_a_reply_becomes_a_status() {
     fn response(content_type: &str, body: &str) -> Response<Full<Bytes>> {
         Response::builder()
             .status(StatusCode::IM_A_TEAPOT)
@@ -290,7 +290,7 @@ async fn a_whole_response_of_a_handlers_becomes_a_status() {
 }
 
 #[tokio::test]
-async fn an_adopted_404_says_that_there_is_no_such_method() {
+async fn an_adopted_404_is_unimplemented() {
     for (status, expected) in [
         (
             StatusCode::NOT_FOUND,
@@ -319,7 +319,7 @@ async fn an_adopted_404_says_that_there_is_no_such_method() {
 }
 
 #[tokio::test]
-async fn layers_in_layers() {
+async fn an_outer_layer_handles_a_provisional_status() {
     let outer = ExceptionLayer::new().on(|_: Caught<SecretError>| HttpException::gone("sold out"));
     let service = outer.layer(ExceptionLayer::new().layer(failing(|| SecretError)));
     assert_eq!(
@@ -329,23 +329,23 @@ async fn layers_in_layers() {
 }
 
 #[tokio::test]
-async fn observers_hear_of_the_code() {
-    let (told, heard) = std::sync::mpsc::channel();
-    let layer = ExceptionLayer::new().observe(move |_: &Caught, answer| {
-        told.send(answer).unwrap();
-    });
+async fn the_code_is_reported() {
+    let (layer, mut reports) = observed(ExceptionLayer::new());
     line(layer.clone().layer(failing(missing)), "application/grpc").await;
-    assert_eq!(heard.try_recv(), Ok(Answer::Grpc(GrpcCode::NotFound)));
+    let not_found = Outcome::Grpc(GrpcCode::NotFound);
+    assert_eq!(reports.next().await.outcome, not_found);
     let attached = ExceptionLayer::new().layer(failing(missing));
     line(layer.clone().layer(attached), "application/grpc-web").await;
-    assert_eq!(heard.try_recv(), Ok(Answer::Grpc(GrpcCode::NotFound)));
+    let not_found = Outcome::Grpc(GrpcCode::NotFound);
+    assert_eq!(reports.next().await.outcome, not_found);
     line(layer.layer(failing(missing)), "application/json").await;
-    assert_eq!(heard.try_recv(), Ok(Answer::Status(StatusCode::NOT_FOUND)));
+    let not_found = Outcome::Status(StatusCode::NOT_FOUND);
+    assert_eq!(reports.next().await.outcome, not_found);
 }
 
-/// tonic reads the head as it reads its own.
+/// tonic parses the head as its own.
 #[tokio::test]
-async fn tonic_reads_it() {
+async fn tonic_parses_the_status() {
     let exception = || {
         HttpException::not_found(" 100% Grüße\n").with_header(
             header::HeaderName::from_static("x-shelf"),

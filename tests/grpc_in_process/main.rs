@@ -1,7 +1,7 @@
-//! gRPC and gRPC-Web without any feature, and without sockets: responses and bodies as the layer gives them.
+//! gRPC and gRPC-Web without features and without sockets: responses and bodies of the layer.
 
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod head;
 mod stream;

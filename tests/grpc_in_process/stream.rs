@@ -1,9 +1,8 @@
-//! What is raised in the middle of a stream ends it with a status.
+//! Failures in the middle of a stream, which end it with a status.
 
 use std::{
     convert::Infallible,
     pin::{Pin, pin},
-    sync::mpsc::{Receiver, channel},
     task::{Context, Poll},
 };
 
@@ -13,14 +12,14 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_exception::{
-    Answer, Caught, Custom, ExceptionLayer, GrpcCode, HttpException, Panic, Place,
+    Caught, ExceptionLayer, GrpcCode, HttpException, Outcome, Panic, Phase, config::Configured,
 };
 
-use crate::common::{SECRET, SECRET_TEXT, SecretError, panic_hook_runs};
+use crate::support::{Reports, SECRET, SECRET_TEXT, SecretError, observed, panic_hook_runs};
 
 type HttpRequest = Request<Full<Bytes>>;
 
-/// The ways in which a body fails.
+/// The way in which a body fails.
 #[derive(Clone, Copy, Debug)]
 enum Fails {
     WithException,
@@ -33,7 +32,7 @@ enum Fails {
 /// A body that sends some data and then fails.
 struct Failing {
     data: Option<Bytes>,
-    how: Fails,
+    fails: Fails,
 }
 
 impl Body for Failing {
@@ -48,7 +47,7 @@ impl Body for Failing {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
         let exception = HttpException::service_unavailable("out of stock");
-        match self.how {
+        match self.fails {
             Fails::WithException => Poll::Ready(Some(Err(exception.into()))),
             Fails::Raising => exception.raise(),
             Fails::RaisingAsync => {
@@ -60,15 +59,15 @@ impl Body for Failing {
         }
     }
 
-    /// Fails here too, where that is what it does.
+    /// Panics here too, if it is to panic.
     fn is_end_stream(&self) -> bool {
-        if matches!(self.how, Fails::Panicking) {
+        if matches!(self.fails, Fails::Panicking) {
             panic!("{SECRET_TEXT}");
         }
         false
     }
 
-    /// As if it were to end well.
+    /// Announces a length that the body does not reach.
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(1000)
     }
@@ -82,25 +81,25 @@ const WAYS: [Fails; 5] = [
     Fails::Panicking,
 ];
 
-/// A service that answers with `data`, as `content_type`, and fails then.
+/// Returns a service that responds with `data` of this content type, and then fails.
 fn failing(
     content_type: &'static str,
     data: &'static [u8],
-    how: Fails,
+    fails: Fails,
 ) -> impl Service<HttpRequest, Response = Response<Failing>, Error = Infallible, Future: Send> + Clone
 {
     service_fn(move |_: HttpRequest| async move {
         let data = Some(Bytes::from_static(data));
         let response = Response::builder().header(header::CONTENT_TYPE, content_type);
-        Ok(response.body(Failing { data, how }).unwrap())
+        Ok(response.body(Failing { data, fails }).unwrap())
     })
 }
 
-/// What came of a response's body: its data, and then its trailers, an error, or nothing.
+/// Returns the data of a response's body, and its end: trailers, an error, or nothing.
 async fn body_of<S, B>(service: S, content_type: &str) -> (Bytes, String)
 where
     S: Service<HttpRequest, Response = Response<B>, Error = Infallible>,
-    B: Body<Data = Bytes, Error = BoxError> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let request = Request::post("/shop.Items/List").header(header::CONTENT_TYPE, content_type);
     let response = service.oneshot(request.body(Full::default()).unwrap());
@@ -135,18 +134,18 @@ where
 
 /// A message of three bytes.
 const MESSAGE: &[u8] = b"\0\0\0\0\x03abc";
-/// The same in base64.
+/// [`MESSAGE`] in base64.
 const MESSAGE_TEXT: &[u8] = b"AAAAAANhYmM=";
 
-fn status(how: Fails) -> (&'static str, &'static str) {
-    match how {
+fn status(fails: Fails) -> (&'static str, &'static str) {
+    match fails {
         Fails::WithException | Fails::Raising | Fails::RaisingAsync => ("out of stock", "14"),
         Fails::WithError | Fails::Panicking => ("Internal Server Error", "13"),
     }
 }
 
-fn frame(how: Fails) -> Vec<u8> {
-    let (message, code) = status(how);
+fn frame(fails: Fails) -> Vec<u8> {
+    let (message, code) = status(fails);
     let trailers = format!("grpc-message:{message}\r\ngrpc-status:{code}\r\n");
     let mut frame = vec![0x80, 0, 0, 0, u8::try_from(trailers.len()).unwrap()];
     frame.extend_from_slice(trailers.as_bytes());
@@ -158,56 +157,57 @@ fn layer() -> ExceptionLayer {
     ExceptionLayer::new()
 }
 
-fn observed() -> (ExceptionLayer<Custom>, Receiver<(Place, Answer)>) {
+fn observed_layer() -> (ExceptionLayer<Configured>, Reports) {
     panic_hook_runs();
-    let (told, heard) = channel();
-    let layer = ExceptionLayer::new().observe(move |caught: &Caught, answer| {
-        told.send((caught.place(), answer)).unwrap();
-    });
-    (layer, heard)
+    observed(ExceptionLayer::new())
+}
+
+/// Takes all reports so far, without the failure and its mechanism.
+fn outcomes(reports: &mut Reports) -> Vec<(Phase, Outcome)> {
+    let reports = reports.take().into_iter();
+    reports
+        .map(|report| (report.phase, report.outcome))
+        .collect()
 }
 
 #[tokio::test]
-async fn grpc_ends_in_trailers() {
-    for how in WAYS {
-        let (message, code) = status(how);
+async fn a_grpc_stream_ends_in_trailers() {
+    for fails in WAYS {
+        let (message, code) = status(fails);
         let expected = format!("grpc-message: {message} | grpc-status: {code}");
-        let plain = layer().layer(failing("application/grpc", MESSAGE, how));
+        let plain = layer().layer(failing("application/grpc", MESSAGE, fails));
         let (data, end) = body_of(plain, "application/grpc").await;
-        assert_eq!((&data[..], &end), (MESSAGE, &expected), "{how:?}");
+        assert_eq!((&data[..], &end), (MESSAGE, &expected), "{fails:?}");
 
-        let (custom, heard) = observed();
-        let custom = custom.layer(failing("application/grpc", MESSAGE, how));
+        let (custom, mut reports) = observed_layer();
+        let custom = custom.layer(failing("application/grpc", MESSAGE, fails));
         let (data, end) = body_of(custom, "application/grpc").await;
-        assert_eq!((&data[..], &end), (MESSAGE, &expected), "{how:?}");
-        let code = GrpcCode::from_number(code.parse().unwrap());
-        assert_eq!(
-            heard.try_iter().collect::<Vec<_>>(),
-            [(Place::Body, Answer::Grpc(code))]
-        );
+        assert_eq!((&data[..], &end), (MESSAGE, &expected), "{fails:?}");
+        let code = GrpcCode::from_i32(code.parse().unwrap());
+        assert_eq!(outcomes(&mut reports), [(Phase::Body, Outcome::Grpc(code))]);
     }
 }
 
 #[tokio::test]
-async fn grpc_web_ends_in_a_frame() {
-    for how in WAYS {
-        let service = failing("application/grpc-web+proto", MESSAGE, how);
-        let expected = [MESSAGE, &frame(how)].concat();
+async fn a_grpc_web_stream_ends_in_a_trailer_frame() {
+    for fails in WAYS {
+        let service = failing("application/grpc-web+proto", MESSAGE, fails);
+        let expected = [MESSAGE, &frame(fails)].concat();
         let plain = layer().layer(service.clone());
         let (data, end) = body_of(plain, "application/grpc-web+proto").await;
-        assert_eq!((&data[..], &*end), (&expected[..], "nothing"), "{how:?}");
+        assert_eq!((&data[..], &*end), (&expected[..], "nothing"), "{fails:?}");
         let custom = layer().capture_headers().layer(service);
         let (data, end) = body_of(custom, "application/grpc-web+proto").await;
-        assert_eq!((&data[..], &*end), (&expected[..], "nothing"), "{how:?}");
+        assert_eq!((&data[..], &*end), (&expected[..], "nothing"), "{fails:?}");
     }
 }
 
 #[tokio::test]
-async fn grpc_web_text_ends_in_a_frame_in_base64() {
-    let how = Fails::Raising;
-    // With padding, and without: then it is completed first.
+async fn a_grpc_web_text_stream_ends_in_a_trailer_frame_in_base64() {
+    let fails = Fails::Raising;
+    // With padding, and without. The layer completes missing padding first.
     for sent in [MESSAGE_TEXT, b"AAAAAANhYmM"] {
-        let service = layer().layer(failing("application/grpc-web-text+proto", sent, how));
+        let service = layer().layer(failing("application/grpc-web-text+proto", sent, fails));
         let (data, _) = body_of(service, "application/grpc-web-text+proto").await;
         let expected = "AAAAAANhYmM=\
                         gAAAACtncnBjLW1lc3NhZ2U6b3V0IG9mIHN0b2NrDQpncnBjLXN0YXR1czoxNA0K";
@@ -215,34 +215,34 @@ async fn grpc_web_text_ends_in_a_frame_in_base64() {
     }
 }
 
-/// A `GrpcWebLayer` further in gives what the client accepts, which may be another form than it sent.
+/// An inner `GrpcWebLayer` responds in the form that the client accepts, which may differ from the
+/// form of the request.
 #[tokio::test]
-async fn the_responses_own_content_type_counts() {
-    let how = Fails::Raising;
-    let service = layer().layer(failing("application/grpc-web+proto", MESSAGE, how));
+async fn the_content_type_of_the_response_decides() {
+    let fails = Fails::Raising;
+    let service = layer().layer(failing("application/grpc-web+proto", MESSAGE, fails));
     let (data, _) = body_of(service, "application/grpc-web-text").await;
-    assert_eq!(&data[..], [MESSAGE, &frame(how)].concat());
+    assert_eq!(&data[..], [MESSAGE, &frame(fails)].concat());
 
-    let page = layer().layer(failing("text/html", b"<p>", how));
+    let page = layer().layer(failing("text/html", b"<p>", fails));
     assert_eq!(body_of(page, "application/grpc").await.1, "error");
-    let to_nobody = layer().layer(failing("application/grpc", MESSAGE, how));
-    assert_eq!(body_of(to_nobody, "application/json").await.1, "error");
+    let to_json_client = layer().layer(failing("application/grpc", MESSAGE, fails));
+    assert_eq!(body_of(to_json_client, "application/json").await.1, "error");
 }
 
-/// A gRPC-Web client would take the trailers for the rest of the message.
+/// A gRPC-Web client would take the trailer frame for the rest of the message.
 #[tokio::test]
-async fn half_a_message_ends_in_an_error_over_grpc_web() {
+async fn an_incomplete_message_ends_in_an_error_over_grpc_web() {
     for (content_type, half) in [
         ("application/grpc-web", &MESSAGE[..7]),
         ("application/grpc-web", &MESSAGE[..2]),
         ("application/grpc-web-text", &MESSAGE_TEXT[..8]),
     ] {
-        let (layer, heard) = observed();
+        let (layer, mut reports) = observed_layer();
         let service = layer.layer(failing(content_type, half, Fails::Raising));
         let (data, end) = body_of(service, content_type).await;
         assert_eq!((&data[..], &*end), (half, "error"));
-        let told: Vec<_> = heard.try_iter().collect();
-        assert_eq!(told, [(Place::Body, Answer::CutShort)]);
+        assert_eq!(outcomes(&mut reports), [(Phase::Body, Outcome::Aborted)]);
     }
     let service = layer().layer(failing("application/grpc", &MESSAGE[..7], Fails::Raising));
     let (_, end) = body_of(service, "application/grpc").await;
@@ -250,7 +250,7 @@ async fn half_a_message_ends_in_an_error_over_grpc_web() {
 }
 
 #[tokio::test]
-async fn handlers_apply() {
+async fn handlers_apply_in_the_middle_of_a_stream() {
     panic_hook_runs();
     let layer = ExceptionLayer::new()
         .on(|_: Caught<SecretError>| HttpException::gone("sold out"))
@@ -269,7 +269,7 @@ async fn handlers_apply() {
                     .unwrap()
             },
         );
-    for (how, expected) in [
+    for (fails, expected) in [
         (Fails::WithError, "grpc-message: sold out | grpc-status: 5"),
         (
             Fails::Panicking,
@@ -282,14 +282,14 @@ async fn handlers_apply() {
     ] {
         let service = layer
             .clone()
-            .layer(failing("application/grpc", MESSAGE, how));
+            .layer(failing("application/grpc", MESSAGE, fails));
         assert_eq!(body_of(service, "application/grpc").await.1, expected);
     }
 }
 
-/// Else the server would promise a length that the trailers' frame breaks.
+/// Otherwise the server would announce a length that the trailer frame exceeds.
 #[tokio::test]
-async fn no_length_is_promised() {
+async fn no_length_is_announced() {
     for content_type in ["application/grpc", "application/grpc-web"] {
         let service = layer().layer(failing(content_type, MESSAGE, Fails::Raising));
         let request = Request::post("/").header(header::CONTENT_TYPE, content_type);

@@ -1,27 +1,30 @@
-//! What a handler is given.
+//! The argument of a handler: `Caught`.
 
 use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, Method, StatusCode, Version};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_exception::{
-    Caught, Custom, ExceptionLayer, How, HttpException, Panic, Place, RequestHead, Settings,
+    Caught, ExceptionLayer, HttpException, Mechanism, Panic, Phase, RequestHead,
+    config::{Configured, LayerConfig},
 };
 
 use crate::{every_way, missing, serve, start, support::*};
 
-/// Gives `tell` what every handler is given, of whichever type, and has all of it answered with 418.
-fn telling(tell: impl Fn(&Caught) + Clone + Send + Sync + 'static) -> ExceptionLayer<Custom> {
+/// Returns a layer that calls `inspect` with every failure, and replies 418.
+fn inspecting(
+    inspect: impl Fn(&Caught) + Clone + Send + Sync + 'static,
+) -> ExceptionLayer<Configured> {
     ExceptionLayer::new().on_any(move |caught: Caught| {
-        tell(&caught);
+        inspect(&caught);
         StatusCode::IM_A_TEAPOT
     })
 }
 
-/// What `ask` finds of the one exception that is raised at `path`.
+/// Returns the result of `ask` for the one failure at `path`.
 async fn of<T: Clone + Send + 'static>(
     path: &str,
-    layer: ExceptionLayer<impl Settings>,
+    layer: ExceptionLayer<impl LayerConfig>,
     ask: impl Fn(&Caught) -> T + Clone + Send + Sync + 'static,
 ) -> T {
     let found = Arc::new(Mutex::new(Vec::new()));
@@ -30,8 +33,8 @@ async fn of<T: Clone + Send + 'static>(
         finding.lock().unwrap().push(ask(&caught));
         StatusCode::IM_A_TEAPOT
     });
-    let answer = serve(layer).await.get(path).await;
-    assert_eq!(answer.status, StatusCode::IM_A_TEAPOT);
+    let received = serve(layer).await.get(path).await;
+    assert_eq!(received.status, StatusCode::IM_A_TEAPOT);
     let found = found.lock().unwrap();
     assert_eq!(
         found.len(),
@@ -43,45 +46,49 @@ async fn of<T: Clone + Send + 'static>(
 }
 
 #[tokio::test]
-async fn how_and_in_which_place() {
-    for (path, how, place) in [
-        ("/returned", How::Returned, Place::Future),
-        ("/error", How::Returned, Place::Future),
-        ("/inside-an-error", How::Returned, Place::Future),
-        ("/attached", How::Attached, Place::Future),
-        ("/raised", How::Raised, Place::Future),
-        ("/raised-async", How::RaisedAsync, Place::Future),
-        ("/panicked-with-an-exception", How::Raised, Place::Future),
-        ("/panicked", How::Panicked, Place::Future),
-        ("/call", How::Raised, Place::Call),
-        ("/adopted", How::Adopted, Place::Future),
+async fn mechanism_and_phase_are_known() {
+    for (path, mechanism, phase) in [
+        ("/returned", Mechanism::Returned, Phase::Future),
+        ("/error", Mechanism::Returned, Phase::Future),
+        ("/inside-an-error", Mechanism::Returned, Phase::Future),
+        ("/attached", Mechanism::Attached, Phase::Future),
+        ("/raised", Mechanism::Raised, Phase::Future),
+        ("/raised-async", Mechanism::RaisedAsync, Phase::Future),
+        (
+            "/panicked-with-an-exception",
+            Mechanism::Raised,
+            Phase::Future,
+        ),
+        ("/panicked", Mechanism::Panicked, Phase::Future),
+        ("/call", Mechanism::Raised, Phase::Call),
+        ("/adopted", Mechanism::Adopted, Phase::Future),
     ] {
         let layer = ExceptionLayer::new().adopt_error_responses();
-        let found = of(path, layer, |caught| (caught.how(), caught.place())).await;
-        assert_eq!(found, (how, place), "{path}");
+        let found = of(path, layer, |caught| (caught.mechanism(), caught.phase())).await;
+        assert_eq!(found, (mechanism, phase), "{path}");
     }
 }
 
 #[tokio::test]
-async fn the_place_of_what_readiness_gives() {
+async fn the_phase_of_a_failure_in_poll_ready_is_known() {
     let found = Arc::new(Mutex::new(None));
     let finding = Arc::clone(&found);
-    let layer = telling(move |caught| {
-        *finding.lock().unwrap() = Some((caught.how(), caught.place()));
+    let layer = inspecting(move |caught| {
+        *finding.lock().unwrap() = Some((caught.mechanism(), caught.phase()));
     });
     let service = tower::util::MapErr::new(every_way(), BoxError::from);
-    let service = FailsToBeReady(service);
+    let service = FailsInPollReady(service);
     start(layer.layer(service)).await.get("/").await;
     assert_eq!(
         *found.lock().unwrap(),
-        Some((How::Returned, Place::Readiness))
+        Some((Mechanism::Returned, Phase::PollReady))
     );
 }
 
 #[derive(Clone)]
-struct FailsToBeReady<S>(S);
+struct FailsInPollReady<S>(S);
 
-impl<S, R> tower::Service<R> for FailsToBeReady<S>
+impl<S, R> tower::Service<R> for FailsInPollReady<S>
 where
     S: tower::Service<R, Error = BoxError>,
 {
@@ -102,7 +109,7 @@ where
 }
 
 #[tokio::test]
-async fn an_exception_knows_where_it_was_made() {
+async fn an_exception_has_the_location_of_its_construction() {
     let file = |caught: &Caught| caught.location().map(|location| location.file());
     for path in [
         "/returned",
@@ -120,7 +127,7 @@ async fn an_exception_knows_where_it_was_made() {
 }
 
 #[tokio::test]
-async fn what_is_no_exception_does_not_know_where_it_was_made() {
+async fn errors_and_panics_and_adopted_responses_have_no_location() {
     let layer = ExceptionLayer::new().adopt_error_responses();
     for path in ["/error", "/panicked", "/adopted"] {
         let found = of(path, layer.clone(), |caught| caught.location()).await;
@@ -128,7 +135,7 @@ async fn what_is_no_exception_does_not_know_where_it_was_made() {
     }
 }
 
-async fn head_of(layer: ExceptionLayer<impl Settings>) -> RequestHead {
+async fn head_of(layer: ExceptionLayer<impl LayerConfig>) -> RequestHead {
     let found = Arc::new(Mutex::new(None));
     let finding = Arc::clone(&found);
     let layer = layer.on(move |caught: Caught<HttpException>| {
@@ -139,13 +146,13 @@ async fn head_of(layer: ExceptionLayer<impl Settings>) -> RequestHead {
     request
         .headers_mut()
         .insert("x-agent", "probe".parse().unwrap());
-    let answer = serve(layer).await.send(request).await;
-    assert_eq!(answer.status, 418);
+    let received = serve(layer).await.send(request).await;
+    assert_eq!(received.status, 418);
     found.lock().unwrap().take().unwrap()
 }
 
 #[tokio::test]
-async fn the_head_of_the_request() {
+async fn a_handler_sees_the_head_of_the_request() {
     let head = head_of(ExceptionLayer::new()).await;
     assert_eq!(head.method(), Method::PATCH);
     assert_eq!(head.uri(), "/returned?page=2");
@@ -153,13 +160,13 @@ async fn the_head_of_the_request() {
 }
 
 #[tokio::test]
-async fn no_headers_unless_they_were_asked_for() {
+async fn the_head_has_no_headers_by_default() {
     let head = head_of(ExceptionLayer::new()).await;
     assert_eq!(head.headers(), None);
 }
 
 #[tokio::test]
-async fn all_headers_where_they_were_asked_for() {
+async fn the_head_has_all_headers_if_they_are_captured() {
     let head = head_of(ExceptionLayer::new().capture_headers()).await;
     let names: Vec<_> = head.headers().map(HeaderMap::keys).unwrap().collect();
     assert_eq!(names, ["x-agent", "host"]);
@@ -167,7 +174,7 @@ async fn all_headers_where_they_were_asked_for() {
 }
 
 #[tokio::test]
-async fn it_derefs_to_the_handled_error_and_knows_the_outermost() {
+async fn caught_derefs_to_the_handled_error_and_has_the_outermost() {
     let found = Arc::new(Mutex::new(None));
     let finding = Arc::clone(&found);
     let layer = ExceptionLayer::new().on(move |caught: Caught<Inner>| {
@@ -184,31 +191,31 @@ async fn it_derefs_to_the_handled_error_and_knows_the_outermost() {
 }
 
 #[tokio::test]
-async fn it_may_be_kept() {
-    let kept = Arc::new(Mutex::new(None));
-    let keeping = Arc::clone(&kept);
+async fn caught_may_be_stored() {
+    let stored = Arc::new(Mutex::new(None));
+    let storing = Arc::clone(&stored);
     let layer = ExceptionLayer::new().on(move |caught: Caught<Inner>| {
-        *keeping.lock().unwrap() = Some(caught);
+        *storing.lock().unwrap() = Some(caught);
         StatusCode::IM_A_TEAPOT
     });
     serve(layer).await.get("/error").await;
-    let kept = kept.lock().unwrap().take().unwrap();
-    assert_eq!(kept.to_string(), "Inner with a secret");
-    assert_eq!(kept.outermost().to_string(), "Outer with a secret");
+    let stored = stored.lock().unwrap().take().unwrap();
+    assert_eq!(stored.to_string(), "Inner with a secret");
+    assert_eq!(stored.outermost().to_string(), "Outer with a secret");
 }
 
 #[tokio::test]
-async fn a_clone_is_the_errors() {
+async fn clone_clones_the_error() {
     let layer = ExceptionLayer::new().on(|exception: Caught<HttpException>| {
         let changed: HttpException = exception.clone();
         changed.with_detail("changed")
     });
-    let answer = serve(layer).await.get("/returned").await;
-    assert_eq!(answer.body, r#"{"detail":"changed"}"#);
+    let received = serve(layer).await.get("/returned").await;
+    assert_eq!(received.body, r#"{"detail":"changed"}"#);
 }
 
 #[tokio::test]
-async fn it_reads_like_the_error() {
+async fn caught_displays_as_the_error() {
     let found = of("/panicked", ExceptionLayer::new(), |caught| {
         (caught.to_string(), format!("{caught:?}"))
     })
@@ -220,15 +227,15 @@ async fn it_reads_like_the_error() {
         found.1
     );
     assert!(
-        found.1.contains("how: Panicked, place: Future"),
+        found.1.contains("mechanism: Panicked, phase: Future"),
         "{}",
         found.1
     );
 }
 
-/// `source` is other people's code: what it does the second time is not what it did the first.
+/// `source` is user code, and may return another error the second time.
 #[tokio::test]
-async fn a_chain_that_changes_while_it_is_handled_gives_the_default_500() {
+async fn a_chain_of_sources_that_changes_meanwhile_is_the_default_500() {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     #[derive(Debug, Default)]
@@ -249,12 +256,12 @@ async fn a_chain_that_changes_while_it_is_handled_gives_the_default_500() {
 
     let layer = ExceptionLayer::new()
         .on(|inner: Caught<Inner>| HttpException::bad_request(inner.to_string()));
-    let answer = crate::answer_to(layer, || Fickle::default().into()).await;
-    answer.assert_default_500();
+    let received = crate::response_to(layer, || Fickle::default().into()).await;
+    received.assert_default_500();
 }
 
 #[tokio::test]
-async fn a_panic_is_given_with_its_message() {
+async fn a_panic_has_its_message() {
     let found = of("/panicked", ExceptionLayer::new(), |caught| {
         let panic = caught.outermost() as &(dyn std::error::Error + 'static);
         panic
@@ -267,9 +274,10 @@ async fn a_panic_is_given_with_its_message() {
     assert_eq!(found.as_deref(), Some("at the disco"));
 }
 
-/// Not over a socket: hyper drops what a handler keeps of a request together with the exchange.
+/// Not over a socket: hyper drops the parts of a request that a handler stores together with the
+/// exchange.
 #[tokio::test]
-async fn it_outlives_its_request() {
+async fn caught_outlives_its_request() {
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let layer = ExceptionLayer::new().on(move |caught: Caught<HttpException>| {
         drop(sender.send(caught));

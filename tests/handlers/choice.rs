@@ -1,4 +1,4 @@
-//! Which handler answers.
+//! Selection of the handler for a failure.
 
 use std::panic::panic_any;
 
@@ -9,7 +9,7 @@ use tower_exception::{
     Caught, CloseCode, Exception, ExceptionLayer, HttpException, Panic, WebSocketException,
 };
 
-use crate::{answer_to, missing, serve, support::*};
+use crate::{missing, response_to, serve, support::*};
 
 type Body = http_body_util::Full<bytes::Bytes>;
 
@@ -26,100 +26,100 @@ async fn async_fn(_: Caught<Inner>) -> HttpException {
 }
 
 #[tokio::test]
-async fn the_type_is_read_off_a_closures_argument() {
+async fn the_argument_of_a_closure_selects_the_type() {
     let layer = ExceptionLayer::new().on(|_: Caught<Inner>| teapot("closure"));
-    let answer = answer_to(layer, || Inner::default().into()).await;
-    answer.assert_detail(418, "closure");
+    let received = response_to(layer, || Inner::default().into()).await;
+    received.assert_detail(418, "closure");
 }
 
 #[tokio::test]
-async fn the_type_is_read_off_the_argument_of_a_closure_that_gives_a_future() {
+async fn the_argument_of_a_closure_that_returns_a_future_selects_the_type() {
     let layer = ExceptionLayer::new().on(|_: Caught<Inner>| async { teapot("future") });
-    let answer = answer_to(layer, || Inner::default().into()).await;
-    answer.assert_detail(418, "future");
+    let received = response_to(layer, || Inner::default().into()).await;
+    received.assert_detail(418, "future");
 }
 
 #[tokio::test]
-async fn the_type_is_read_off_an_async_closures_argument() {
+async fn the_argument_of_an_async_closure_selects_the_type() {
     let layer = ExceptionLayer::new().on(async |_: Caught<Inner>| teapot("async closure"));
-    let answer = answer_to(layer, || Inner::default().into()).await;
-    answer.assert_detail(418, "async closure");
+    let received = response_to(layer, || Inner::default().into()).await;
+    received.assert_detail(418, "async closure");
 }
 
 #[tokio::test]
-async fn the_type_is_read_off_a_functions_argument() {
-    let answer = answer_to(ExceptionLayer::new().on(sync_fn), || {
+async fn the_argument_of_a_function_selects_the_type() {
+    let received = response_to(ExceptionLayer::new().on(sync_fn), || {
         Inner::default().into()
     })
     .await;
-    answer.assert_detail(418, "sync fn");
+    received.assert_detail(418, "sync fn");
 }
 
 #[tokio::test]
-async fn the_type_is_read_off_an_async_functions_argument() {
-    let answer = answer_to(ExceptionLayer::new().on(async_fn), || {
+async fn the_argument_of_an_async_function_selects_the_type() {
+    let received = response_to(ExceptionLayer::new().on(async_fn), || {
         Inner::default().into()
     })
     .await;
-    answer.assert_detail(418, "async fn");
+    received.assert_detail(418, "async fn");
 }
 
 #[tokio::test]
-async fn a_handler_for_another_type_does_not_answer() {
+async fn a_handler_for_another_type_is_not_called() {
     let layer = ExceptionLayer::new().on(|_: Caught<Other>| teapot("other"));
-    let answer = answer_to(layer, || Inner::default().into()).await;
-    answer.assert_default_500();
+    let received = response_to(layer, || Inner::default().into()).await;
+    received.assert_default_500();
 }
 
 #[tokio::test]
-async fn the_outermost_error_comes_first_in_whatever_order_they_were_registered() {
+async fn the_outermost_error_is_handled_first_in_any_order_of_registration() {
     let inner = |_: Caught<Inner>| teapot("inner");
     let outer = |_: Caught<Outer>| teapot("outer");
     for layer in [
         ExceptionLayer::new().on(inner).on(outer),
         ExceptionLayer::new().on(outer).on(inner),
     ] {
-        let answer = answer_to(layer, || Outer::of(Inner::default()).into()).await;
-        answer.assert_detail(418, "outer");
+        let received = response_to(layer, || Outer::of(Inner::default()).into()).await;
+        received.assert_detail(418, "outer");
     }
 }
 
 #[tokio::test]
-async fn a_source_is_handled_where_nothing_outside_of_it_is() {
+async fn a_source_is_handled_if_no_error_outside_of_it_is() {
     let layer = ExceptionLayer::new().on(|_: Caught<Inner>| teapot("inner"));
-    let answer = answer_to(layer, || {
+    let received = response_to(layer, || {
         Other::of(std::io::Error::other(Outer::of(Inner::default()))).into()
     });
-    answer.await.assert_detail(418, "inner");
+    received.await.assert_detail(418, "inner");
 }
 
 #[tokio::test]
-async fn an_error_behind_an_exception_does_not_hijack_it() {
+async fn an_error_below_an_exception_does_not_hijack_it() {
     let layer = ExceptionLayer::new()
         .on(|_: Caught<Inner>| teapot("hijacked"))
         .on(|_: Caught<Outer>| teapot("hijacked"));
-    let answer = answer_to(layer, || {
+    let received = response_to(layer, || {
         missing().with_source(Outer::of(Inner::default())).into()
     });
-    answer.await.assert_detail(404, "Item not found");
+    received.await.assert_detail(404, "Item not found");
 }
 
 #[tokio::test]
-async fn an_exception_behind_an_exception_does_not_hijack_it() {
+async fn an_exception_below_an_exception_does_not_hijack_it() {
     let layer = ExceptionLayer::new()
         .on_status(StatusCode::GONE, |_: Caught<HttpException>| teapot("no"))
         .on(|_: Caught<WebSocketException>| teapot("no"));
-    let answer = answer_to(layer.clone(), || {
+    let received = response_to(layer.clone(), || {
         missing()
             .with_source(HttpException::gone("sold out"))
             .into()
     });
-    answer.await.assert_detail(404, "Item not found");
-    let answer = answer_to(layer, || {
-        let behind = WebSocketException::new(CloseCode::POLICY_VIOLATION);
-        missing().with_source(behind).into()
+    received.await.assert_detail(404, "Item not found");
+    let received = response_to(layer, || {
+        let source = WebSocketException::new(CloseCode::POLICY_VIOLATION);
+        missing().with_source(source).into()
     });
-    answer.await.assert_detail(404, "Item not found");
+    received.await.assert_detail(404, "Item not found");
 }
 
 #[tokio::test]
@@ -132,9 +132,9 @@ async fn status_comes_before_type_and_type_before_any() {
             teapot("status")
         });
     let error = || missing().into();
-    answer_to(any, error).await.assert_detail(418, "any");
-    answer_to(typed, error).await.assert_detail(418, "type");
-    answer_to(by_status, error)
+    response_to(any, error).await.assert_detail(418, "any");
+    response_to(typed, error).await.assert_detail(418, "type");
+    response_to(by_status, error)
         .await
         .assert_detail(418, "status");
 }
@@ -146,35 +146,35 @@ async fn status_comes_before_the_type_of_an_error_further_out() {
         .on_status(StatusCode::NOT_FOUND, |exception: Caught<HttpException>| {
             teapot("status").with_detail(exception.to_string())
         });
-    let answer = answer_to(layer, || Outer::of(missing()).into()).await;
-    answer.assert_detail(418, "404: Item not found");
+    let received = response_to(layer, || Outer::of(missing()).into()).await;
+    received.assert_detail(418, "404: Item not found");
 }
 
 #[tokio::test]
-async fn a_handler_for_a_status_answers_no_other() {
+async fn a_handler_for_a_status_handles_no_other_status() {
     let layer = ExceptionLayer::new()
         .on_status(StatusCode::GONE, |_: Caught<HttpException>| teapot("gone"))
         .on_status(StatusCode::CONFLICT, |_: Caught<HttpException>| {
             teapot("conflict")
         });
-    let answer = answer_to(layer.clone(), || missing().into()).await;
-    answer.assert_detail(404, "Item not found");
-    let answer = answer_to(layer, || HttpException::conflict("twice").into()).await;
-    answer.assert_detail(418, "conflict");
+    let received = response_to(layer.clone(), || missing().into()).await;
+    received.assert_detail(404, "Item not found");
+    let received = response_to(layer, || HttpException::conflict("twice").into()).await;
+    received.assert_detail(418, "conflict");
 }
 
 #[tokio::test]
-async fn the_status_of_what_the_layer_makes_of_an_error_is_no_exceptions() {
+async fn the_default_status_of_an_error_selects_no_handler() {
     let layer = ExceptionLayer::new().on_status(
         StatusCode::INTERNAL_SERVER_ERROR,
         |_: Caught<HttpException>| teapot("status"),
     );
-    let answer = answer_to(layer, || Inner::default().into()).await;
-    answer.assert_default_500();
+    let received = response_to(layer, || Inner::default().into()).await;
+    received.assert_default_500();
 }
 
 #[tokio::test]
-async fn a_handler_hears_of_its_exception_whichever_way_it_came() {
+async fn a_handler_gets_its_exception_by_every_mechanism() {
     let server = serve(
         ExceptionLayer::new().on_status(StatusCode::NOT_FOUND, |e: Caught<HttpException>| {
             teapot("").with_detail(e.to_string())
@@ -190,30 +190,31 @@ async fn a_handler_hears_of_its_exception_whichever_way_it_came() {
         "/panicked-with-an-exception",
         "/inside-an-error",
     ] {
-        let answer = server.get(way).await;
+        let received = server.get(way).await;
         assert_eq!(
-            answer.text(),
+            received.text(),
             r#"{"detail":"404: Item not found"}"#,
             "{way}"
         );
-        assert_eq!(answer.status, 418, "{way}");
+        assert_eq!(received.status, 418, "{way}");
     }
-    let answer = server.get("/").await;
-    assert_eq!((answer.status.as_u16(), answer.text()), (200, "fine"));
+    let received = server.get("/").await;
+    assert_eq!((received.status.as_u16(), received.text()), (200, "fine"));
 }
 
 #[tokio::test]
-async fn both_kinds_of_exception_are_handled_as_either() {
+async fn a_handler_for_exception_gets_both_kinds() {
     let layer = ExceptionLayer::new().on(|exception: Caught<Exception>| match &*exception {
         Exception::Http(_) => teapot("http"),
         Exception::WebSocket(_) => teapot("websocket"),
+        other => unreachable!("{other}"),
     });
-    let answer = answer_to(layer.clone(), || missing().into()).await;
-    answer.assert_detail(418, "http");
-    let answer = answer_to(layer, || {
+    let received = response_to(layer.clone(), || missing().into()).await;
+    received.assert_detail(418, "http");
+    let received = response_to(layer, || {
         WebSocketException::new(CloseCode::POLICY_VIOLATION).into()
     });
-    answer.await.assert_detail(418, "websocket");
+    received.await.assert_detail(418, "websocket");
 }
 
 #[tokio::test]
@@ -223,15 +224,15 @@ async fn a_websocket_exception_has_handlers_of_its_own() {
         .on(|exception: Caught<WebSocketException>| {
             teapot("").with_detail(exception.reason().to_owned())
         });
-    let answer = answer_to(layer, || {
+    let received = response_to(layer, || {
         WebSocketException::new(CloseCode::POLICY_VIOLATION)
             .with_reason("no token")
             .into()
     });
-    answer.await.assert_detail(418, "no token");
+    received.await.assert_detail(418, "no token");
 }
 
-async fn answer_to_panic(panic: fn()) -> Answer {
+async fn response_to_panic(panic: fn()) -> Received {
     let layer = ExceptionLayer::new()
         .on_panic(|panic: Caught<Panic>| teapot("").with_detail(format!("{:?}", panic.message())));
     let service = service_fn(move |_: Request<Incoming>| async move {
@@ -242,36 +243,36 @@ async fn answer_to_panic(panic: fn()) -> Answer {
 }
 
 #[tokio::test]
-async fn a_panic_with_a_literal() {
-    let answer = answer_to_panic(|| panic!("literal")).await;
-    answer.assert_detail(418, r#"Some("literal")"#);
+async fn a_panic_with_a_literal_has_a_message() {
+    let received = response_to_panic(|| panic!("literal")).await;
+    received.assert_detail(418, r#"Some("literal")"#);
 }
 
 #[tokio::test]
-async fn a_panic_with_a_formatted_message() {
-    let answer = answer_to_panic(|| panic!("number {}", "0".len())).await;
-    answer.assert_detail(418, r#"Some("number 1")"#);
+async fn a_panic_with_a_formatted_text_has_a_message() {
+    let received = response_to_panic(|| panic!("number {}", "0".len())).await;
+    received.assert_detail(418, r#"Some("number 1")"#);
 }
 
 #[tokio::test]
-async fn a_panic_with_another_payload() {
-    answer_to_panic(|| panic_any(42))
+async fn a_panic_with_another_payload_has_no_message() {
+    response_to_panic(|| panic_any(42))
         .await
         .assert_detail(418, "None");
 }
 
 #[tokio::test]
-async fn an_exception_that_unwinds_is_no_panic() {
+async fn a_raised_exception_is_no_panic() {
     let server = serve(ExceptionLayer::new().on_panic(|_: Caught<Panic>| teapot("panic"))).await;
     for way in ["/raised", "/panicked-with-an-exception"] {
-        let answer = server.get(way).await;
-        answer.assert_detail(404, "Item not found");
+        let received = server.get(way).await;
+        received.assert_detail(404, "Item not found");
     }
     server.get("/panicked").await.assert_detail(418, "panic");
 }
 
 #[tokio::test]
-async fn any_is_errors_exceptions_and_panics() {
+async fn on_any_handles_errors_exceptions_and_panics() {
     let server = serve(
         ExceptionLayer::new().on_any(|caught: Caught| teapot("").with_detail(caught.to_string())),
     )
@@ -286,15 +287,15 @@ async fn any_is_errors_exceptions_and_panics() {
 }
 
 #[tokio::test]
-async fn of_two_handlers_for_the_same_the_later_wins() {
+async fn of_two_handlers_for_a_type_the_later_wins() {
     let layer = ExceptionLayer::new()
         .on(|_: Caught<Inner>| teapot("earlier"))
         .on(|_: Caught<Other>| teapot("other"))
         .on(|_: Caught<Inner>| async { teapot("later") });
-    let answer = answer_to(layer.clone(), || Inner::default().into()).await;
-    answer.assert_detail(418, "later");
-    let answer = answer_to(layer, || Other::default().into()).await;
-    answer.assert_detail(418, "other");
+    let received = response_to(layer.clone(), || Inner::default().into()).await;
+    received.assert_detail(418, "later");
+    let received = response_to(layer, || Other::default().into()).await;
+    received.assert_detail(418, "other");
 }
 
 #[tokio::test]
@@ -306,8 +307,8 @@ async fn of_two_handlers_for_a_status_the_later_wins() {
         .on_status(StatusCode::NOT_FOUND, |_: Caught<HttpException>| {
             teapot("2")
         });
-    let answer = answer_to(layer, || missing().into()).await;
-    answer.assert_detail(418, "2");
+    let received = response_to(layer, || missing().into()).await;
+    received.assert_detail(418, "2");
 }
 
 #[tokio::test]
@@ -315,14 +316,14 @@ async fn of_two_handlers_for_anything_the_later_wins() {
     let layer = ExceptionLayer::new()
         .on_any(|_: Caught| teapot("1"))
         .on_any(|_: Caught| teapot("2"));
-    let answer = answer_to(layer, || Inner::default().into()).await;
-    answer.assert_detail(418, "2");
+    let received = response_to(layer, || Inner::default().into()).await;
+    received.assert_detail(418, "2");
 }
 
 #[tokio::test]
-async fn a_layer_that_was_cloned_does_not_hear_of_its_clones_handlers() {
+async fn a_handler_of_a_clone_does_not_apply_to_the_original() {
     let layer = ExceptionLayer::new().on(|_: Caught<Inner>| teapot("inner"));
     let _more = layer.clone().on_any(|_: Caught| teapot("any"));
-    let answer = answer_to(layer, || Other::default().into()).await;
-    answer.assert_default_500();
+    let received = response_to(layer, || Other::default().into()).await;
+    received.assert_default_500();
 }

@@ -1,4 +1,4 @@
-//! Handlers that fail: the default 500, once, and the observer hears of both.
+//! Handlers that fail: the client receives the default 500, and both failures are reported once.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,185 +7,182 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use tower::Layer;
 use tower_exception::{
-    Answer as Given, Caught, Custom, ExceptionLayer, Handler, How, HttpException, Place,
-    RequestHead, render::Rendered,
+    Caught, ExceptionLayer, Handler, HttpException, Mechanism, Outcome, Phase, RequestHead,
+    config::Configured, render::Rendered,
 };
 
 use crate::{every_way, start, support::*};
 
-/// What an observer was told, in order.
-type Told = Vec<(String, How, Place, Given)>;
-
-/// What comes of a `handler` for the error of `/error`, and what an observer is told.
-async fn outcome<M>(handler: impl Handler<Inner, M>) -> (Answer, Told) {
+/// Handles the error of `/error` with `handler`, and returns the response and the reports.
+async fn outcome<M>(handler: impl Handler<Inner, M>) -> (Received, Vec<Report>) {
     outcome_under(ExceptionLayer::new().on(handler)).await
 }
 
-async fn outcome_under(layer: ExceptionLayer<Custom>) -> (Answer, Told) {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let telling = Arc::clone(&told);
-    let layer = layer.observe(move |caught: &Caught, given: Given| {
-        let entry = (caught.to_string(), caught.how(), caught.place(), given);
-        telling.lock().unwrap().push(entry);
-    });
+/// Handles the error of `/error` under `layer`, and returns the response and the reports.
+async fn outcome_under(layer: ExceptionLayer<Configured>) -> (Received, Vec<Report>) {
+    let (layer, mut reports) = observed(layer);
     let server = start(layer.layer(every_way())).await;
-    let answer = server.get("/error").await;
-    let told = told.lock().unwrap().clone();
-    // The server is none the worse for it.
+    let received = server.get("/error").await;
+    let reports = reports.take();
+    // The server still works.
     assert_eq!(server.get("/").await.text(), "fine");
-    (answer, told)
+    (received, reports)
 }
 
-/// Asserts that the client was given the default 500, and that the observer heard of `raised` and of the
-/// error that was to be answered.
+/// Asserts that the client received the default 500, and that `failure` of the handler and the
+/// error to be handled were reported.
 #[track_caller]
-fn assert_failed((answer, told): (Answer, Told), raised: &str, how: How) {
-    answer.assert_default_500();
-    let status = Given::Status(StatusCode::INTERNAL_SERVER_ERROR);
-    let of_handler = (raised.to_owned(), how, Place::Answer, status);
-    let of_error = (
-        "Outer with a secret".to_owned(),
-        How::Returned,
-        Place::Future,
-        status,
+fn assert_failed(
+    (received, reports): (Received, Vec<Report>),
+    failure: &str,
+    mechanism: Mechanism,
+) {
+    received.assert_default_500();
+    let outcome = Outcome::Status(StatusCode::INTERNAL_SERVER_ERROR);
+    let of_handler = Report::new(failure, mechanism, Phase::Handling, outcome);
+    let of_error = Report::new(
+        "Outer with a secret",
+        Mechanism::Returned,
+        Phase::Future,
+        outcome,
     );
-    assert_eq!(told, [of_handler, of_error]);
+    assert_eq!(reports, [of_handler, of_error]);
 }
 
 #[tokio::test]
-async fn a_sync_handler_panics() {
+async fn a_sync_handler_that_panics_is_a_500() {
     let outcome = outcome(|_: Caught<Inner>| -> StatusCode { panic!("handler") }).await;
-    assert_failed(outcome, "panicked: handler", How::Panicked);
+    assert_failed(outcome, "panicked: handler", Mechanism::Panicked);
 }
 
 #[tokio::test]
-async fn a_sync_handler_raises() {
+async fn a_sync_handler_that_raises_is_a_500() {
     let outcome = outcome(|_: Caught<Inner>| -> StatusCode { HttpException::gone("x").raise() });
-    assert_failed(outcome.await, "410: x", How::Raised);
+    assert_failed(outcome.await, "410: x", Mechanism::Raised);
 }
 
 #[tokio::test]
-async fn what_gives_an_async_handlers_future_panics() {
+async fn an_async_handler_that_panics_before_it_returns_its_future_is_a_500() {
     let outcome = outcome(|caught: Caught<Inner>| {
         assert!(caught.to_string().is_empty(), "too early");
         async { StatusCode::GONE }
     });
-    assert_failed(outcome.await, "panicked: too early", How::Panicked);
+    assert_failed(outcome.await, "panicked: too early", Mechanism::Panicked);
 }
 
 #[tokio::test]
-async fn an_async_handler_panics_before_it_waits() {
+async fn an_async_handler_that_panics_at_once_is_a_500() {
     let outcome = outcome(async |_: Caught<Inner>| -> StatusCode { panic!("handler") });
-    assert_failed(outcome.await, "panicked: handler", How::Panicked);
+    assert_failed(outcome.await, "panicked: handler", Mechanism::Panicked);
 }
 
 #[tokio::test]
-async fn an_async_handler_panics_after_it_waited() {
+async fn an_async_handler_that_panics_later_is_a_500() {
     let outcome = outcome(async |_: Caught<Inner>| -> StatusCode {
         tokio::task::yield_now().await;
         panic!("handler")
     });
-    assert_failed(outcome.await, "panicked: handler", How::Panicked);
+    assert_failed(outcome.await, "panicked: handler", Mechanism::Panicked);
 }
 
 #[tokio::test]
-async fn an_async_handler_raises_after_it_waited() {
+async fn an_async_handler_that_raises_later_is_a_500() {
     let outcome = outcome(async |_: Caught<Inner>| -> StatusCode {
         tokio::task::yield_now().await;
         HttpException::gone("x").raise()
     });
-    assert_failed(outcome.await, "410: x", How::Raised);
+    assert_failed(outcome.await, "410: x", Mechanism::Raised);
 }
 
 #[tokio::test]
-async fn an_async_handler_raises_async() {
+async fn an_async_handler_that_raises_async_at_once_is_a_500() {
     let outcome = outcome(async |_: Caught<Inner>| -> StatusCode {
         HttpException::gone("x").raise_async().await
     });
-    assert_failed(outcome.await, "410: x", How::RaisedAsync);
+    assert_failed(outcome.await, "410: x", Mechanism::RaisedAsync);
 }
 
 #[tokio::test]
-async fn an_async_handler_raises_async_after_it_waited() {
+async fn an_async_handler_that_raises_async_later_is_a_500() {
     let outcome = outcome(async |_: Caught<Inner>| -> StatusCode {
         tokio::task::yield_now().await;
         HttpException::gone("x").raise_async().await
     });
-    assert_failed(outcome.await, "410: x", How::RaisedAsync);
+    assert_failed(outcome.await, "410: x", Mechanism::RaisedAsync);
 }
 
 #[tokio::test]
-async fn another_handler_does_not_answer_for_one_that_raises() {
+async fn no_other_handler_handles_the_failure_of_a_handler() {
     let layer = ExceptionLayer::new()
         .on(|_: Caught<Inner>| -> StatusCode { HttpException::gone("x").raise() })
         .on(|_: Caught<HttpException>| StatusCode::IM_A_TEAPOT)
         .on_any(|_: Caught| StatusCode::IM_A_TEAPOT);
-    assert_failed(outcome_under(layer).await, "410: x", How::Raised);
+    assert_failed(outcome_under(layer).await, "410: x", Mechanism::Raised);
 }
 
 #[tokio::test]
-async fn a_renderer_fails_with_what_a_handler_replied() {
+async fn a_renderer_that_panics_on_a_reply_is_a_500() {
     let layer = ExceptionLayer::new()
         .on(|_: Caught<Inner>| StatusCode::IM_A_TEAPOT)
-        .render(|_: &HttpException, _: &RequestHead| -> Rendered { panic!("renderer") });
+        .with_renderer(|_: &HttpException, _: &RequestHead| -> Rendered { panic!("renderer") });
     let outcome = outcome_under(layer).await;
-    assert_failed(outcome, "panicked: renderer", How::Panicked);
+    assert_failed(outcome, "panicked: renderer", Mechanism::Panicked);
 }
 
 #[tokio::test]
-async fn a_renderer_gives_the_form_to_what_a_handler_replied() {
+async fn a_renderer_renders_the_exception_of_a_reply() {
     let layer = ExceptionLayer::new()
         .on(|_: Caught<Inner>| HttpException::gone("sold out"))
-        .render(|exception: &HttpException, request: &RequestHead| {
+        .with_renderer(|exception: &HttpException, request: &RequestHead| {
             let text = format!("{} {exception}", request.uri());
             Rendered::new(HeaderValue::from_static("text/plain"), text)
         });
-    let (answer, _) = outcome_under(layer).await;
-    assert_eq!(answer.status, StatusCode::GONE);
-    assert_eq!(answer.header("content-type"), Some("text/plain"));
-    assert_eq!(answer.text(), "/error 410: sold out");
+    let (received, _) = outcome_under(layer).await;
+    assert_eq!(received.status, StatusCode::GONE);
+    assert_eq!(received.header("content-type"), Some("text/plain"));
+    assert_eq!(received.text(), "/error 410: sold out");
 }
 
 #[tokio::test]
-async fn an_async_handler_that_has_to_wait_answers() {
-    let (answer, told) = outcome(async |_: Caught<Inner>| {
+async fn an_async_handler_may_be_pending() {
+    let (received, reports) = outcome(async |_: Caught<Inner>| {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         tokio::task::yield_now().await;
         Response::new(Full::<Bytes>::from("waited"))
     })
     .await;
-    assert_eq!(answer.text(), "waited");
-    let [(_, _, _, given)] = &told[..] else {
-        panic!("{told:?}")
+    assert_eq!(received.text(), "waited");
+    let [report] = &reports[..] else {
+        panic!("{reports:?}")
     };
-    assert_eq!(*given, Given::Status(StatusCode::OK));
+    assert_eq!(report.outcome, Outcome::Status(StatusCode::OK));
 }
 
 #[tokio::test]
-async fn the_body_of_a_handlers_response_raises() {
+async fn a_reply_whose_body_raises_is_aborted() {
     let layer = ExceptionLayer::new()
         .on(|_: Caught<Inner>| Response::new(first_then(|| HttpException::gone("x").raise())));
-    let (answer, told) = outcome_under(layer).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert!(answer.cut_short);
-    let given: Vec<_> = told
+    let (received, reports) = outcome_under(layer).await;
+    assert_eq!(received.status, StatusCode::OK);
+    assert!(received.aborted);
+    let reports: Vec<_> = reports
         .iter()
-        .map(|(_, how, place, given)| (how, place, given))
+        .map(|report| (report.mechanism, report.phase, report.outcome))
         .collect();
     assert_eq!(
-        given,
+        reports,
         [
             (
-                &How::Returned,
-                &Place::Future,
-                &Given::Status(StatusCode::OK)
+                Mechanism::Returned,
+                Phase::Future,
+                Outcome::Status(StatusCode::OK)
             ),
-            (&How::Raised, &Place::Body, &Given::CutShort),
+            (Mechanism::Raised, Phase::Body, Outcome::Aborted),
         ]
     );
 }
 
-/// A client that goes away while an async handler waits.
+/// The client disconnects while an async handler is pending.
 #[tokio::test]
 async fn a_handler_is_dropped_with_its_exchange() {
     use tower::{Service, service_fn};

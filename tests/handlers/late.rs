@@ -1,8 +1,8 @@
-//! Too late for a handler, or too early for a service.
+//! Failures too late for a handler, in the body, and before the service is called.
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -15,57 +15,61 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_exception::{
-    Answer as Given, Caught, ExceptionLayer, How, HttpException, Place, WebSocketException,
+    Caught, ExceptionLayer, HttpException, Mechanism, Outcome, Phase, WebSocketException,
 };
 
 use crate::support::*;
 
-/// What a server sends first of a body, before `end` ends it.
+/// Serves a body whose second frame is the result of `end`, and returns the response and the
+/// reports. No handler may be called.
 async fn body_that(
     end: fn() -> Result<Frame<Bytes>, BoxError>,
-) -> (Answer, Vec<(How, Place, Given)>) {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let telling = Arc::clone(&told);
+) -> (Received, Vec<(Mechanism, Phase, Outcome)>) {
     let handled = Arc::new(AtomicUsize::new(0));
     let handling = Arc::clone(&handled);
-    let layer = ExceptionLayer::new()
-        .on_any(move |_: Caught| {
-            handling.fetch_add(1, Ordering::Relaxed);
-            StatusCode::IM_A_TEAPOT
-        })
-        .observe(move |caught: &Caught, given: Given| {
-            let entry = (caught.how(), caught.place(), given);
-            telling.lock().unwrap().push(entry);
-        });
+    let (layer, mut reports) = observed(ExceptionLayer::new().on_any(move |_: Caught| {
+        handling.fetch_add(1, Ordering::Relaxed);
+        StatusCode::IM_A_TEAPOT
+    }));
     let service = service_fn(move |_: Request<Incoming>| async move {
         Ok::<_, BoxError>(Response::new(first_then(end)))
     });
-    let answer = Server::start(layer.layer(service)).await.get("/").await;
+    let received = Server::start(layer.layer(service)).await.get("/").await;
     assert_eq!(handled.load(Ordering::Relaxed), 0, "a handler was called");
-    let told = told.lock().unwrap().clone();
-    (answer, told)
+    let reports = reports.take().into_iter();
+    let reports = reports.map(|report| (report.mechanism, report.phase, report.outcome));
+    (received, reports.collect())
 }
 
 #[tokio::test]
-async fn a_body_that_raises_is_cut_short() {
-    let (answer, told) = body_that(|| HttpException::gone("sold out").raise()).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert!(answer.cut_short);
-    assert_eq!(told, [(How::Raised, Place::Body, Given::CutShort)]);
+async fn a_body_that_raises_is_aborted() {
+    let (received, reports) = body_that(|| HttpException::gone("sold out").raise()).await;
+    assert_eq!(received.status, StatusCode::OK);
+    assert!(received.aborted);
+    assert_eq!(
+        reports,
+        [(Mechanism::Raised, Phase::Body, Outcome::Aborted)]
+    );
 }
 
 #[tokio::test]
-async fn a_body_that_panics_is_cut_short() {
-    let (answer, told) = body_that(|| panic!("in the body")).await;
-    assert!(answer.cut_short);
-    assert_eq!(told, [(How::Panicked, Place::Body, Given::CutShort)]);
+async fn a_body_that_panics_is_aborted() {
+    let (received, reports) = body_that(|| panic!("in the body")).await;
+    assert!(received.aborted);
+    assert_eq!(
+        reports,
+        [(Mechanism::Panicked, Phase::Body, Outcome::Aborted)]
+    );
 }
 
 #[tokio::test]
-async fn a_body_that_ends_in_an_error_is_cut_short() {
-    let (answer, told) = body_that(|| Err(Inner::default().into())).await;
-    assert!(answer.cut_short);
-    assert_eq!(told, [(How::Returned, Place::Body, Given::CutShort)]);
+async fn a_body_that_ends_in_an_error_is_aborted() {
+    let (received, reports) = body_that(|| Err(Inner::default().into())).await;
+    assert!(received.aborted);
+    assert_eq!(
+        reports,
+        [(Mechanism::Returned, Phase::Body, Outcome::Aborted)]
+    );
 }
 
 /// A service that has failed in `poll_ready`.
@@ -88,14 +92,14 @@ impl Service<Request<()>> for Broken {
     }
 }
 
-/// Not over a socket: there every connection has a clone, which starts anew.
+/// Not over a socket: a server clones the service for each connection, and a clone is polled again.
 #[tokio::test]
-async fn a_broken_service_is_answered_for_again_and_again() {
+async fn every_request_to_a_broken_service_is_handled() {
     let polls = Arc::new(AtomicUsize::new(0));
     let calls = Arc::new(AtomicUsize::new(0));
     let counting = Arc::clone(&calls);
     let layer = ExceptionLayer::new().on(move |inner: Caught<Inner>| {
-        assert_eq!(inner.place(), Place::Readiness);
+        assert_eq!(inner.phase(), Phase::PollReady);
         let call = counting.fetch_add(1, Ordering::Relaxed);
         async move { HttpException::service_unavailable(format!("call {call}")) }
     });
@@ -115,12 +119,12 @@ async fn a_broken_service_is_answered_for_again_and_again() {
 }
 
 #[tokio::test]
-async fn a_websocket_exception_attached_to_a_response_is_handled() {
+async fn an_attached_websocket_exception_is_handled() {
     let layer = ExceptionLayer::new().on(|_: Caught<WebSocketException>| StatusCode::IM_A_TEAPOT);
     let service = service_fn(|_: Request<Incoming>| async {
         let refused = WebSocketException::new(tower_exception::CloseCode::POLICY_VIOLATION);
         Ok::<Response<Full<Bytes>>, BoxError>(refused.into())
     });
-    let answer = Server::start(layer.layer(service)).await.get("/").await;
-    assert_eq!(answer.status, StatusCode::IM_A_TEAPOT);
+    let received = Server::start(layer.layer(service)).await.get("/").await;
+    assert_eq!(received.status, StatusCode::IM_A_TEAPOT);
 }

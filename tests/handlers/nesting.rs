@@ -1,16 +1,18 @@
-//! Layers in layers: what an inner one answers by default is provisional, what a handler answered is final.
+//! Nested layers: the default rendering of an inner layer is provisional, the reply of a handler is
+//! final.
 
 use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use tower::Layer;
 use tower_exception::{
-    Answer as Given, Caught, Custom, ExceptionLayer, HttpException, RequestHead, render::Rendered,
+    Caught, ExceptionLayer, HttpException, Outcome, RequestHead, config::Configured,
+    render::Rendered,
 };
 
 use crate::{every_way, start, support::*};
 
-/// A handler that answers with what it was given, and the name of its layer.
+/// Returns a handler that replies with the name of its layer and the outermost error.
 fn by<E: ?Sized>(
     layer: &'static str,
 ) -> impl Fn(Caught<E>) -> HttpException + Send + Sync + Clone + 'static {
@@ -21,7 +23,7 @@ fn by<E: ?Sized>(
 }
 
 #[tokio::test]
-async fn an_outer_layer_handles_what_a_plain_inner_one_has_answered() {
+async fn an_outer_layer_handles_failures_that_a_plain_inner_one_rendered() {
     let outer = ExceptionLayer::new()
         .on(by::<Inner>("outer"))
         .on(by::<HttpException>("outer"))
@@ -42,7 +44,7 @@ async fn an_outer_layer_handles_what_a_plain_inner_one_has_answered() {
 }
 
 #[tokio::test]
-async fn an_outer_layer_handles_what_no_handler_of_a_custom_inner_one_has() {
+async fn an_outer_layer_handles_failures_that_no_inner_handler_matched() {
     let inner = ExceptionLayer::new().on(by::<Other>("inner"));
     let outer = ExceptionLayer::new().on_any(by("outer"));
     let server = start(outer.layer(inner.layer(every_way()))).await;
@@ -56,7 +58,7 @@ async fn an_outer_layer_handles_what_no_handler_of_a_custom_inner_one_has() {
 }
 
 #[tokio::test]
-async fn what_a_handler_answered_is_final() {
+async fn the_reply_of_an_inner_handler_is_final() {
     let inner = ExceptionLayer::new()
         .on(by::<Inner>("inner"))
         .on(async |_: Caught<HttpException>| HttpException::gone("inner"));
@@ -66,15 +68,15 @@ async fn what_a_handler_answered_is_final() {
         .on_status(StatusCode::IM_A_TEAPOT, by("outer"))
         .on_status(StatusCode::NOT_FOUND, by("outer"));
     let server = start(outer.layer(inner.layer(every_way()))).await;
-    let answer = server.get("/error").await;
-    answer.assert_detail(418, "inner: Outer with a secret");
+    let received = server.get("/error").await;
+    received.assert_detail(418, "inner: Outer with a secret");
     for path in ["/returned", "/attached", "/raised"] {
         server.get(path).await.assert_detail(410, "inner");
     }
 }
 
 #[tokio::test]
-async fn of_three_layers_the_innermost_that_has_a_handler_answers() {
+async fn the_innermost_matching_handler_of_three_layers_replies() {
     let innermost = ExceptionLayer::new();
     let middle = ExceptionLayer::new().on(by::<Inner>("middle"));
     let outermost = ExceptionLayer::new()
@@ -82,37 +84,37 @@ async fn of_three_layers_the_innermost_that_has_a_handler_answers() {
         .on(by::<HttpException>("outermost"));
     let service = innermost.layer(every_way());
     let server = start(outermost.layer(middle.layer(service))).await;
-    // The outermost has a handler for an error further out: too late.
-    let answer = server.get("/error").await;
-    answer.assert_detail(418, "middle: Outer with a secret");
-    let answer = server.get("/returned").await;
-    answer.assert_detail(418, "outermost: 404: Item not found");
+    // The outermost layer has a handler for an error further out, but the middle one has replied.
+    let received = server.get("/error").await;
+    received.assert_detail(418, "middle: Outer with a secret");
+    let received = server.get("/returned").await;
+    received.assert_detail(418, "outermost: 404: Item not found");
     server.get("/panicked").await.assert_default_500();
 }
 
 #[tokio::test]
-async fn three_layers_of_which_none_has_a_handler() {
+async fn three_layers_without_handlers_render_once() {
     let plain = ExceptionLayer::new();
     let server = start(plain.layer(plain.layer(plain.layer(every_way())))).await;
     server.get("/error").await.assert_default_500();
-    let answer = server.get("/raised").await;
-    answer.assert_detail(404, "Item not found");
+    let received = server.get("/raised").await;
+    received.assert_detail(404, "Item not found");
 }
 
 #[tokio::test]
-async fn headers_that_were_set_between_two_layers_are_kept_by_a_default_answer() {
+async fn headers_set_between_two_layers_stay_in_a_default_rendering() {
     use tower_http::set_header::SetResponseHeaderLayer;
     let renders = |exception: &HttpException, _: &RequestHead| {
         Rendered::new("text/plain".parse().unwrap(), exception.to_string())
     };
     let between = SetResponseHeaderLayer::overriding(
         http::HeaderName::from_static("x-between"),
-        http::HeaderValue::from_static("kept"),
+        http::HeaderValue::from_static("between"),
     );
     let inner = ExceptionLayer::new().layer(every_way());
     let server = start(
         ExceptionLayer::new()
-            .render(renders)
+            .with_renderer(renders)
             .layer(between.layer(inner)),
     )
     .await;
@@ -120,24 +122,24 @@ async fn headers_that_were_set_between_two_layers_are_kept_by_a_default_answer()
         ("/raised", "404: Item not found"),
         ("/error", "500: Internal Server Error"),
     ] {
-        let answer = server.get(path).await;
-        assert_eq!(answer.text(), text);
-        assert_eq!(answer.header("content-type"), Some("text/plain"));
-        assert_eq!(answer.header("x-between"), Some("kept"));
+        let received = server.get(path).await;
+        assert_eq!(received.text(), text);
+        assert_eq!(received.header("content-type"), Some("text/plain"));
+        assert_eq!(received.header("x-between"), Some("between"));
     }
 }
 
 #[tokio::test]
-async fn every_layers_observers_hear_until_it_is_final() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let observed = |name: &'static str, layer: ExceptionLayer<Custom>| {
-        let told = Arc::clone(&told);
-        layer.observe(move |caught: &Caught, given: Given| {
-            let Given::Status(status) = given else {
-                panic!("cut short")
+async fn observers_of_every_layer_get_reports_until_a_reply_is_final() {
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let observed = |name: &'static str, layer: ExceptionLayer<Configured>| {
+        let reports = Arc::clone(&reports);
+        layer.observe(move |caught: &Caught, outcome: Outcome| {
+            let Outcome::Status(status) = outcome else {
+                panic!("aborted")
             };
             let entry = format!("{name}: {caught} -> {}", status.as_u16());
-            told.lock().unwrap().push(entry);
+            reports.lock().unwrap().push(entry);
         })
     };
     let silent = || ExceptionLayer::new().capture_headers();
@@ -148,7 +150,7 @@ async fn every_layers_observers_hear_until_it_is_final() {
     server.get("/raised").await;
     server.get("/panicked").await;
     assert_eq!(
-        *told.lock().unwrap(),
+        *reports.lock().unwrap(),
         [
             "inner: 404: Item not found -> 404",
             "middle: 404: Item not found -> 418",
@@ -159,9 +161,9 @@ async fn every_layers_observers_hear_until_it_is_final() {
     );
 }
 
-/// Not over a socket: extensions do not leave the process.
+/// Not over a socket: extensions are not sent.
 #[tokio::test]
-async fn what_is_provisional_is_attached_only_where_a_layer_is_further_out() {
+async fn a_provisional_rendering_attaches_the_exception_only_below_a_layer() {
     use bytes::Bytes;
     use http::{Request, Response};
     use http_body_util::Full;

@@ -1,4 +1,4 @@
-//! What a handler may reply.
+//! Replies of a handler.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -6,16 +6,16 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use tower_exception::{
-    Caught, CloseCode, Custom, Exception, ExceptionLayer, Handler, HttpException,
-    WebSocketException,
+    Caught, CloseCode, Exception, ExceptionLayer, Handler, HttpException, WebSocketException,
+    config::Configured,
 };
 
-use crate::{answer_to, support::*};
+use crate::{response_to, support::*};
 
-/// What comes of what `handler` replies.
-async fn reply<M>(handler: impl Handler<Inner, M>) -> Answer {
-    let layer: ExceptionLayer<Custom> = ExceptionLayer::new().on(handler);
-    answer_to(layer, || Inner::default().into()).await
+/// Returns the response to an error that `handler` handles.
+async fn reply<M>(handler: impl Handler<Inner, M>) -> Received {
+    let layer: ExceptionLayer<Configured> = ExceptionLayer::new().on(handler);
+    response_to(layer, || Inner::default().into()).await
 }
 
 fn teapot<B>(body: B) -> Response<B> {
@@ -27,88 +27,88 @@ fn teapot<B>(body: B) -> Response<B> {
 }
 
 #[track_caller]
-fn assert_teapot(answer: &Answer, text: &str) {
-    assert_eq!(answer.status, StatusCode::IM_A_TEAPOT);
-    assert_eq!(answer.header("x-reply"), Some("yes"));
-    assert_eq!(answer.text(), text);
-    assert!(!answer.cut_short);
+fn assert_teapot(received: &Received, text: &str) {
+    assert_eq!(received.status, StatusCode::IM_A_TEAPOT);
+    assert_eq!(received.header("x-reply"), Some("yes"));
+    assert_eq!(received.text(), text);
+    assert!(!received.aborted);
 }
 
 #[tokio::test]
 async fn an_http_exception_is_rendered_with_its_headers() {
-    let answer = reply(|_: Caught<Inner>| {
+    let received = reply(|_: Caught<Inner>| {
         HttpException::too_many_requests("slowly")
             .with_header(http::header::RETRY_AFTER, HeaderValue::from_static("7"))
     })
     .await;
-    answer.assert_detail(429, "slowly");
-    assert_eq!(answer.header("retry-after"), Some("7"));
+    received.assert_detail(429, "slowly");
+    assert_eq!(received.header("retry-after"), Some("7"));
 }
 
 #[tokio::test]
 async fn a_websocket_exception_is_a_refusal_over_http() {
-    let answer = reply(|_: Caught<Inner>| {
+    let received = reply(|_: Caught<Inner>| {
         WebSocketException::new(CloseCode::POLICY_VIOLATION).with_reason("no token")
     })
     .await;
-    answer.assert_detail(403, "no token");
+    received.assert_detail(403, "no token");
 }
 
 #[tokio::test]
-async fn either_exception() {
-    let answer = reply(|_: Caught<Inner>| Exception::from(HttpException::gone("sold out"))).await;
-    answer.assert_detail(410, "sold out");
-    let answer = reply(|_: Caught<Inner>| {
+async fn an_exception_of_either_kind_is_rendered() {
+    let received = reply(|_: Caught<Inner>| Exception::from(HttpException::gone("sold out"))).await;
+    received.assert_detail(410, "sold out");
+    let received = reply(|_: Caught<Inner>| {
         Exception::from(WebSocketException::new(CloseCode::GOING_AWAY).with_reason("bye"))
     })
     .await;
-    answer.assert_detail(403, "bye");
+    received.assert_detail(403, "bye");
 }
 
 #[tokio::test]
 async fn a_status_is_an_exception() {
-    let answer = reply(|_: Caught<Inner>| StatusCode::CONFLICT).await;
-    answer.assert_detail(409, "Conflict");
+    let received = reply(|_: Caught<Inner>| StatusCode::CONFLICT).await;
+    received.assert_detail(409, "Conflict");
 }
 
 #[tokio::test]
 async fn a_status_from_an_async_handler_is_an_exception() {
-    let answer = reply(async |_: Caught<Inner>| StatusCode::CONFLICT).await;
-    answer.assert_detail(409, "Conflict");
+    let received = reply(async |_: Caught<Inner>| StatusCode::CONFLICT).await;
+    received.assert_detail(409, "Conflict");
 }
 
 #[tokio::test]
 async fn a_response_goes_out_as_it_is() {
-    let answer = reply(|_: Caught<Inner>| teapot(Full::<Bytes>::from("full"))).await;
-    assert_teapot(&answer, "full");
-    assert_eq!(answer.header("content-type"), None);
-    assert_eq!(answer.header("content-length"), Some("4"));
+    let received = reply(|_: Caught<Inner>| teapot(Full::<Bytes>::from("full"))).await;
+    assert_teapot(&received, "full");
+    assert_eq!(received.header("content-type"), None);
+    assert_eq!(received.header("content-length"), Some("4"));
 }
 
 #[tokio::test]
-async fn a_response_with_a_text_for_a_body() {
-    let answer = reply(|_: Caught<Inner>| teapot("text".to_owned())).await;
-    assert_teapot(&answer, "text");
+async fn a_response_with_a_text_body() {
+    let received = reply(|_: Caught<Inner>| teapot("text".to_owned())).await;
+    assert_teapot(&received, "text");
 }
 
 #[tokio::test]
 async fn a_response_without_a_body() {
-    let answer = reply(|_: Caught<Inner>| teapot(Empty::<Bytes>::new())).await;
-    assert_teapot(&answer, "");
+    let received = reply(|_: Caught<Inner>| teapot(Empty::<Bytes>::new())).await;
+    assert_teapot(&received, "");
 }
 
 #[tokio::test]
-async fn a_response_whose_body_is_boxed() {
-    let answer = reply(|_: Caught<Inner>| {
+async fn a_response_with_a_boxed_body() {
+    let received = reply(|_: Caught<Inner>| {
         teapot(Full::<Bytes>::from("boxed").map_err(BoxError::from).boxed())
     })
     .await;
-    assert_teapot(&answer, "boxed");
+    assert_teapot(&received, "boxed");
 }
 
 #[tokio::test]
-async fn a_response_whose_body_is_a_stream_with_trailers() {
-    let answer = reply(|_: Caught<Inner>| {
+async fn a_response_with_a_stream_and_trailers() {
+    let received = reply(|_: Caught<Inner>| {
         let mut trailers = http::HeaderMap::new();
         trailers.insert("x-sum", HeaderValue::from_static("42"));
         let frames = ["one ", "two "].map(|text| Frame::data(Bytes::from(text)));
@@ -120,13 +120,13 @@ async fn a_response_whose_body_is_a_stream_with_trailers() {
         response
     })
     .await;
-    assert_teapot(&answer, "one two ");
-    assert_eq!(answer.header("transfer-encoding"), Some("chunked"));
+    assert_teapot(&received, "one two ");
+    assert_eq!(received.header("transfer-encoding"), Some("chunked"));
 }
 
 #[tokio::test]
-async fn a_result_is_whichever_it_holds() {
-    async fn either(ok: bool) -> Answer {
+async fn a_result_is_the_reply_that_it_contains() {
+    async fn either(ok: bool) -> Received {
         reply(move |_: Caught<Inner>| match ok {
             true => Ok(teapot(Full::<Bytes>::from("ok"))),
             false => Err(HttpException::gone("err")),
@@ -139,7 +139,7 @@ async fn a_result_is_whichever_it_holds() {
 
 #[tokio::test]
 async fn a_result_of_a_status_is_an_exception_like_the_status() {
-    async fn either(ok: bool) -> Answer {
+    async fn either(ok: bool) -> Received {
         reply(move |_: Caught<Inner>| match ok {
             true => Ok(StatusCode::CONFLICT),
             false => Err(HttpException::gone("err")),
@@ -152,13 +152,13 @@ async fn a_result_of_a_status_is_an_exception_like_the_status() {
 
 #[tokio::test]
 async fn a_result_whose_error_is_a_status_is_an_exception_like_the_status() {
-    let answer = reply(
+    let received = reply(
         |_: Caught<Inner>| -> Result<Response<Full<Bytes>>, StatusCode> {
             Err(StatusCode::CONFLICT)
         },
     )
     .await;
-    answer.assert_detail(409, "Conflict");
+    received.assert_detail(409, "Conflict");
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn a_question_mark_in_an_async_handler() {
 }
 
 #[tokio::test]
-async fn head_is_answered_with_the_head_of_what_get_gets() {
+async fn head_has_the_head_of_get() {
     use tower::Layer;
     let layers = [
         ExceptionLayer::new().on_any(|_: Caught| HttpException::gone("sold out")),
@@ -187,18 +187,14 @@ async fn head_is_answered_with_the_head_of_what_get_gets() {
         assert_eq!(head.body, "");
         assert_ne!(get.body, "");
         assert_eq!(head.status, get.status);
-        let compared = |answer: &Answer| {
-            let mut headers = answer.headers.clone();
-            headers.remove("date");
-            headers
-        };
-        assert_eq!(compared(&head), compared(&get));
+        assert_eq!(head.headers_without_date(), get.headers_without_date());
     }
 }
 
-/// Not over a socket: hyper's HTTP/1 drops the body of an answer to a `HEAD` by itself, its HTTP/2 sends it.
+/// Not over a socket: over HTTP/1 hyper itself drops the body of a response to a `HEAD`, over
+/// HTTP/2 it sends the body.
 #[tokio::test]
-async fn head_is_given_no_body() {
+async fn head_has_no_body() {
     use http::Request;
     use tower::{Layer, ServiceExt, service_fn};
     let layer = ExceptionLayer::new()
@@ -220,7 +216,7 @@ async fn head_is_given_no_body() {
     }
 }
 
-/// What else axum calls a response.
+/// Other types that are responses in axum.
 #[cfg(feature = "axum")]
 mod axum_values {
     use super::*;
@@ -232,7 +228,7 @@ mod axum_values {
 
     #[tokio::test]
     async fn a_status_and_json() {
-        let answer = reply(|_: Caught<Inner>| {
+        let received = reply(|_: Caught<Inner>| {
             (
                 StatusCode::IM_A_TEAPOT,
                 [("x-reply", "yes")],
@@ -240,27 +236,27 @@ mod axum_values {
             )
         })
         .await;
-        assert_teapot(&answer, r#"{"a":1}"#);
-        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert_teapot(&received, r#"{"a":1}"#);
+        assert_eq!(received.header("content-type"), Some("application/json"));
     }
 
     #[tokio::test]
-    async fn html() {
-        let answer = reply(|_: Caught<Inner>| Html("<p>no")).await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.text(), "<p>no");
+    async fn html_is_a_response() {
+        let received = reply(|_: Caught<Inner>| Html("<p>no")).await;
+        assert_eq!(received.status, 200);
+        assert_eq!(received.text(), "<p>no");
         let html = "text/html; charset=utf-8";
-        assert_eq!(answer.header("content-type"), Some(html));
+        assert_eq!(received.header("content-type"), Some(html));
     }
 
     #[tokio::test]
-    async fn a_string() {
-        let answer = reply(|caught: Caught<Inner>| caught.to_string()).await;
-        assert_eq!(answer.text(), "Inner with a secret");
+    async fn a_string_is_a_response() {
+        let received = reply(|caught: Caught<Inner>| caught.to_string()).await;
+        assert_eq!(received.text(), "Inner with a secret");
     }
 
     #[tokio::test]
-    async fn what_only_is_into_response_from_an_async_handler() {
+    async fn an_opaque_into_response_from_an_async_handler_is_a_response() {
         async fn handler(_: Caught<Inner>) -> impl IntoResponse {
             (StatusCode::IM_A_TEAPOT, [("x-reply", "yes")], "impl")
         }
@@ -269,12 +265,12 @@ mod axum_values {
 
     #[tokio::test]
     async fn a_status_with_a_body_is_a_response() {
-        let answer = reply(|_: Caught<Inner>| (StatusCode::CONFLICT, "plain")).await;
-        assert_eq!((answer.status.as_u16(), answer.text()), (409, "plain"));
+        let received = reply(|_: Caught<Inner>| (StatusCode::CONFLICT, "plain")).await;
+        assert_eq!((received.status.as_u16(), received.text()), (409, "plain"));
     }
 
     #[tokio::test]
-    async fn an_exception_that_was_made_a_response_is_rendered_as_the_layer_does() {
+    async fn an_exception_turned_into_a_response_is_rendered_by_the_layer() {
         let render = |exception: &HttpException, _: &tower_exception::RequestHead| {
             tower_exception::render::Rendered::new(
                 HeaderValue::from_static("text/plain"),
@@ -282,9 +278,9 @@ mod axum_values {
             )
         };
         let layer = ExceptionLayer::new()
-            .render(render)
+            .with_renderer(render)
             .on(|_: Caught<Inner>| HttpException::gone("sold out").into_response());
-        let answer = answer_to(layer, || Inner::default().into()).await;
-        assert_eq!(answer.text(), "410: sold out");
+        let received = response_to(layer, || Inner::default().into()).await;
+        assert_eq!(received.text(), "410: sold out");
     }
 }

@@ -1,4 +1,4 @@
-//! The recorded cases: of HTTP, and of WebSockets, which have another form.
+//! The recorded cases of HTTP and of WebSockets.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use http::Method;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use crate::{answer::Answer, websocket::Outcome};
+use crate::{response::ComparedResponse, websocket::HandshakeOutcome};
 
-/// What is asked, and what is answered.
+/// A request, and the recorded response of FastAPI.
 #[derive(Deserialize)]
 pub struct Case<R, A> {
     pub name: String,
     pub request: R,
     fastapi: A,
-    /// What is answered here instead, on purpose.
+    /// The intended response of this crate, if it differs.
     ours: Option<A>,
 }
 
@@ -24,11 +24,11 @@ pub struct Request {
     pub path: String,
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// As it stands in the file: what becomes of a number must not depend on its way through here.
+    /// The text of the file: parsing here must not change a number.
     pub json: Option<Box<RawValue>>,
 }
 
-/// A WebSocket, and the texts that are sent over it.
+/// A WebSocket, and the texts that the client sends.
 #[derive(Deserialize)]
 pub struct Conversation {
     pub path: String,
@@ -48,13 +48,13 @@ impl Request {
     }
 }
 
-/// The HTTP cases of one of the two apps, by its name in the file.
-pub fn http_cases_of(app: &str) -> Vec<Case<Request, Answer>> {
+/// Returns the HTTP cases of one of the two apps, by its name in the file.
+pub fn http_cases_of(app: &str) -> Vec<Case<Request, ComparedResponse>> {
     cases_of("http", app)
 }
 
-/// The WebSocket cases of one of the two apps.
-pub fn websocket_cases_of(app: &str) -> Vec<Case<Conversation, Outcome>> {
+/// Returns the WebSocket cases of one of the two apps, by its name in the file.
+pub fn websocket_cases_of(app: &str) -> Vec<Case<Conversation, HandshakeOutcome>> {
     cases_of("websocket", app)
 }
 

@@ -1,4 +1,4 @@
-//! hyper's client, on one connection.
+//! An HTTP client on one connection, from hyper, which reports every error.
 
 use std::{collections::BTreeMap, error::Error, net::SocketAddr, time::Duration};
 
@@ -15,13 +15,13 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{net::TcpStream, time::timeout};
 
-use crate::answer::Answer;
+use crate::response::ComparedResponse;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 type Body = Full<Bytes>;
 
-/// An answer that takes longer will not come.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit of one exchange.
+pub const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, Debug)]
 pub enum Protocol {
@@ -42,7 +42,8 @@ enum Connection {
 impl Client {
     pub async fn connect(protocol: Protocol, address: SocketAddr) -> Result<Self, BoxError> {
         let stream = TcpStream::connect(address).await?;
-        // Else the body of an HTTP/2 request waits for the server's acknowledgement of the head.
+        // Otherwise the body of an HTTP/2 request waits for the server's acknowledgement of the
+        // head.
         stream.set_nodelay(true)?;
         let io = TokioIo::new(stream);
         let connection = match protocol {
@@ -69,16 +70,16 @@ impl Client {
         path: &str,
         headers: &BTreeMap<String, String>,
         json: Option<&str>,
-    ) -> Result<Answer, BoxError> {
+    ) -> Result<ComparedResponse, BoxError> {
         let request = self.request(method, path, headers, json)?;
-        timeout(PATIENCE, async {
+        timeout(TIME_LIMIT, async {
             let response = self.connection.send(request).await?;
-            Answer::of(response).await
+            ComparedResponse::of(response).await
         })
         .await?
     }
 
-    /// Asks for a WebSocket by an extended `CONNECT`, which is HTTP/2's way.
+    /// Requests a WebSocket over HTTP/2, by an extended `CONNECT` (RFC 8441, section 4).
     pub async fn connect_websocket(&mut self, path: &str) -> Result<Response<Incoming>, BoxError> {
         let headers = BTreeMap::from([("sec-websocket-version".to_owned(), "13".to_owned())]);
         let mut request = self.request(Method::CONNECT, path, &headers, None)?;
@@ -98,7 +99,7 @@ impl Client {
             Connection::Http1(_) => Request::builder()
                 .uri(path)
                 .header(HOST, self.address.to_string()),
-            // The scheme and the authority are fields of their own there.
+            // In HTTP/2 the scheme and the authority are separate fields.
             Connection::Http2(_) => {
                 Request::builder().uri(format!("http://{}{path}", self.address))
             }

@@ -1,4 +1,5 @@
-//! WebSocket clients: tokio-tungstenite's over HTTP/1.1, hyper's with tokio-tungstenite's frames over HTTP/2.
+//! WebSocket clients: of tokio-tungstenite over HTTP/1.1, of hyper with frames of tokio-tungstenite
+//! over HTTP/2.
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr};
 
@@ -28,18 +29,18 @@ use tokio_tungstenite::{
 use tokio_util::io::InspectReader;
 
 use crate::{
-    answer::Answer,
-    client::{BoxError, Client, PATIENCE, Protocol},
+    client::{BoxError, Client, Protocol, TIME_LIMIT},
+    response::ComparedResponse,
 };
 
-/// What becomes of a WebSocket that is asked for.
+/// The outcome of a request for a WebSocket.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub enum Outcome {
+pub enum HandshakeOutcome {
     /// The handshake was completed, and later a close frame came.
     Closed(Closed),
-    /// It was not completed: what was answered over HTTP.
-    Refused(Answer),
+    /// The handshake was refused with an HTTP response.
+    Refused(ComparedResponse),
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -49,32 +50,32 @@ pub struct Closed {
     reason: String,
 }
 
-impl Outcome {
-    /// Whether this is what was expected.
+impl HandshakeOutcome {
+    /// Returns whether this is the expected outcome.
     pub fn matches(&self, expected: &Self) -> bool {
         match (self, expected) {
             (Self::Closed(closed), Self::Closed(expected)) => closed == expected,
-            (Self::Refused(answer), Self::Refused(expected)) => {
-                answer.matches(expected, &Method::GET)
+            (Self::Refused(response), Self::Refused(expected)) => {
+                response.matches(expected, &Method::GET)
             }
             _ => false,
         }
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for HandshakeOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(closed) => write!(f, "{closed:?}"),
-            Self::Refused(answer) => write!(f, "refused with {answer}"),
+            Self::Refused(response) => write!(f, "refused with {response}"),
         }
     }
 }
 
 pub enum WebSocketClient {
-    /// Each WebSocket takes a connection.
+    /// Each WebSocket has a connection of its own.
     Http1(SocketAddr),
-    /// Each is a stream of this one.
+    /// Each WebSocket is a stream of this connection.
     Http2(Client),
 }
 
@@ -84,24 +85,29 @@ impl WebSocketClient {
             Protocol::Http1 => Ok(Self::Http1(address)),
             Protocol::Http2 => {
                 let mut client = Client::connect(protocol, address).await?;
-                // The server's settings, which allow an extended `CONNECT`, come before any answer.
+                // The server's settings, which allow an extended `CONNECT`, come before any
+                // response.
                 let none = BTreeMap::new();
-                let answer = client.send(Method::GET, "/only-get", &none, None);
-                assert_eq!(answer.await?.status, 200);
+                let response = client.send(Method::GET, "/only-get", &none, None);
+                assert_eq!(response.await?.status, 200);
                 Ok(Self::Http2(client))
             }
         }
     }
 
-    /// Asks for a WebSocket, sends these texts, and reads to the end.
-    pub async fn converse(&mut self, path: &str, texts: &[String]) -> Result<Outcome, BoxError> {
+    /// Requests a WebSocket, sends these texts, and reads to the end.
+    pub async fn converse(
+        &mut self,
+        path: &str,
+        texts: &[String],
+    ) -> Result<HandshakeOutcome, BoxError> {
         let conversation = async {
             match self {
                 Self::Http1(address) => over_http1(*address, path, texts).await,
                 Self::Http2(client) => over_http2(client, path, texts).await,
             }
         };
-        timeout(PATIENCE, conversation).await?
+        timeout(TIME_LIMIT, conversation).await?
     }
 }
 
@@ -109,7 +115,7 @@ async fn over_http1(
     address: SocketAddr,
     path: &str,
     texts: &[String],
-) -> Result<Outcome, BoxError> {
+) -> Result<HandshakeOutcome, BoxError> {
     let mut stream = TcpStream::connect(address).await?;
     let mut received = Vec::new();
     let inspected = InspectReader::new(&mut stream, |bytes: &[u8]| received.extend(bytes));
@@ -121,15 +127,19 @@ async fn over_http1(
             Closed::of(echoed, frames)
         }
         Err(tungstenite::Error::Http(response)) => {
-            let answer = rest_of(*response, &mut stream).await?;
-            Ok(Outcome::Refused(answer))
+            let response = rest_of(*response, &mut stream).await?;
+            Ok(HandshakeOutcome::Refused(response))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// tungstenite's client gives back no more of a refusal's body than it has read by chance.
-async fn rest_of(mut response: Response, stream: &mut TcpStream) -> Result<Answer, BoxError> {
+/// Reads the rest of a refusal's body: tungstenite's client returns only the part that it has
+/// buffered.
+async fn rest_of(
+    mut response: Response,
+    stream: &mut TcpStream,
+) -> Result<ComparedResponse, BoxError> {
     let mut body = response.body_mut().take().unwrap_or_default();
     let length = response.headers().get(CONTENT_LENGTH);
     let length: usize = length.ok_or("no content-length")?.to_str()?.parse()?;
@@ -137,17 +147,19 @@ async fn rest_of(mut response: Response, stream: &mut TcpStream) -> Result<Answe
     stream.take(rest as u64).read_to_end(&mut body).await?;
     let body = String::from_utf8(body)?;
     let status = response.status().as_u16();
-    Ok(Answer::new(status, response.headers(), body))
+    Ok(ComparedResponse::new(status, response.headers(), body))
 }
 
 async fn over_http2(
     client: &mut Client,
     path: &str,
     texts: &[String],
-) -> Result<Outcome, BoxError> {
+) -> Result<HandshakeOutcome, BoxError> {
     let response = client.connect_websocket(path).await?;
     if response.status() != 200 {
-        return Ok(Outcome::Refused(Answer::of(response).await?));
+        return Ok(HandshakeOutcome::Refused(
+            ComparedResponse::of(response).await?,
+        ));
     }
     let io = TokioIo::new(hyper::upgrade::on(response).await?);
     let mut received = Vec::new();
@@ -158,7 +170,8 @@ async fn over_http2(
     Closed::of(echoed, &received)
 }
 
-/// Sends these texts, and gives those that come, up to a close frame and the connection's end after it.
+/// Sends these texts, and returns the received ones, up to a close frame and the end of the
+/// connection.
 async fn talk<S>(socket: &mut WebSocketStream<S>, texts: &[String]) -> Result<Vec<String>, BoxError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -174,17 +187,17 @@ where
             other => return Err(format!("neither a text nor a close frame: {other:?}").into()),
         }
     }
-    // Its answer.
+    // The reply to the close frame.
     socket.flush().await?;
-    // Read from the connection itself: tungstenite takes a reset for an end.
+    // Read from the connection itself: tungstenite treats a reset as an orderly end.
     socket.get_mut().read_to_end(&mut Vec::new()).await?;
     Ok(echoed)
 }
 
 impl Closed {
-    /// `received` is all that the server has sent. tungstenite's client knows no code 1014: it gives 1002 in
-    /// its place.
-    fn of(echoed: Vec<String>, received: &[u8]) -> Result<Outcome, BoxError> {
+    /// Reads the close frame off `received`, which is all that the server has sent. tungstenite's
+    /// client reports code 1014 as 1002.
+    fn of(echoed: Vec<String>, received: &[u8]) -> Result<HandshakeOutcome, BoxError> {
         let mut frames = FrameSocket::new(received);
         let mut last = None;
         while let Some(frame) = frames.read(None)? {
@@ -195,7 +208,7 @@ impl Closed {
             return Err(format!("the last frame is no close frame: {last}").into());
         }
         let (code, reason) = last.payload().split_first_chunk().ok_or("no code")?;
-        Ok(Outcome::Closed(Self {
+        Ok(HandshakeOutcome::Closed(Self {
             echoed,
             code: u16::from_be_bytes(*code),
             reason: String::from_utf8(reason.to_vec())?,

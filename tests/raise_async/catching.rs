@@ -1,4 +1,4 @@
-//! `catch`: the innermost one takes what is raised inside it, whichever way, and nothing else.
+//! `catch`: the innermost one catches everything that is raised inside of it, and nothing else.
 
 use std::{future::Future, panic::AssertUnwindSafe, pin::pin, task::Poll};
 
@@ -6,9 +6,9 @@ use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::task::yield_now;
 use tower_exception::{CloseCode, Exception, HttpException, WebSocketException, catch};
 
-use crate::support::*;
+use crate::{guard::*, request::*};
 
-/// Raises a 410 with this detail, after a wait or at once.
+/// Raises a 410 with this detail, at once or after one pending poll.
 async fn gone<T>(detail: &'static str, waits: bool) -> T {
     if waits {
         yield_now().await;
@@ -16,7 +16,7 @@ async fn gone<T>(detail: &'static str, waits: bool) -> T {
     HttpException::gone(detail).raise_async().await
 }
 
-/// What `catch` gives for `future`, as text.
+/// Returns the result of `catch` for `future` as text.
 async fn caught<T>(future: impl Future<Output = T>) -> String {
     match catch(future).await {
         Ok(_) => "nothing".to_owned(),
@@ -25,13 +25,13 @@ async fn caught<T>(future: impl Future<Output = T>) -> String {
 }
 
 #[tokio::test]
-async fn under_no_layer() {
+async fn catch_needs_no_layer() {
     let trace = Trace::default();
-    let hooks = hooks_run();
-    let result = within_limit(catch(raise::<()>(trace.clone()))).await;
+    let hooks = panic_hook_runs();
+    let result = within(catch(raise::<()>(trace.clone()))).await;
     assert!(matches!(result, Err(Exception::Http(e)) if e.status() == 404));
     assert_eq!(trace.left(), [Left::Dropped]);
-    assert_eq!(hooks_run(), hooks);
+    assert_eq!(panic_hook_runs(), hooks);
 
     let refusal = WebSocketException::new(CloseCode::NORMAL_CLOSURE).with_reason("bye");
     let result = catch(refusal.raise_async::<()>()).await;
@@ -39,7 +39,7 @@ async fn under_no_layer() {
 }
 
 #[tokio::test]
-async fn what_goes_well_goes_through() {
+async fn an_output_passes_through_catch() {
     assert_eq!(catch(async { 7 }).await.unwrap(), 7);
     let waits = async {
         yield_now().await;
@@ -49,7 +49,7 @@ async fn what_goes_well_goes_through() {
 }
 
 #[tokio::test]
-async fn either_way_of_raising() {
+async fn catch_catches_every_mechanism() {
     assert_eq!(caught(gone::<()>("async", true)).await, "410: async");
     let raises = async { HttpException::gone("unwinding").raise() };
     assert_eq!(caught::<()>(raises).await, "410: unwinding");
@@ -60,7 +60,7 @@ async fn either_way_of_raising() {
 }
 
 #[tokio::test]
-async fn the_future_is_dropped_before_the_exception_is_given() {
+async fn the_future_is_dropped_before_the_exception_is_returned() {
     let trace = Trace::default();
     let mut catching = pin!(catch(raise::<()>(trace.clone())));
     let Poll::Ready(Err(_)) = poll_once(catching.as_mut()).await else {
@@ -70,22 +70,22 @@ async fn the_future_is_dropped_before_the_exception_is_given() {
 }
 
 #[tokio::test]
-async fn a_panic_goes_through() {
+async fn a_panic_passes_through_catch() {
     let panics = async { std::panic::resume_unwind(Box::new("a panic")) };
     let payload = AssertUnwindSafe(catch::<_>(panics.map(|()| ())))
         .catch_unwind()
         .await;
     assert_eq!(payload.unwrap_err().downcast_ref(), Some(&"a panic"));
 
-    let answer = serve(async {
+    let response = serve(async {
         caught::<()>(async { std::panic::resume_unwind(Box::new("a panic")) }).await;
         ok("caught a panic")
     });
-    answer.await.assert_error();
+    response.await.assert_error();
 }
 
 #[tokio::test]
-async fn the_inner_one_catches_and_the_outer_one_does_not() {
+async fn the_inner_catch_catches_and_the_outer_one_does_not() {
     for waits in [false, true] {
         let outer = caught(async {
             assert_eq!(caught(gone::<()>("inner", waits)).await, "410: inner");
@@ -96,7 +96,7 @@ async fn the_inner_one_catches_and_the_outer_one_does_not() {
 }
 
 #[tokio::test]
-async fn what_is_raised_behind_the_inner_one_is_the_outer_ones() {
+async fn a_raise_after_the_inner_catch_is_caught_by_the_outer_one() {
     for waits in [false, true] {
         let outer = caught::<()>(async {
             assert_eq!(caught(gone::<()>("inner", waits)).await, "410: inner");
@@ -107,19 +107,19 @@ async fn what_is_raised_behind_the_inner_one_is_the_outer_ones() {
 }
 
 #[tokio::test]
-async fn below_a_layer_the_request_goes_on() {
-    let answer = serve(async {
+async fn the_request_goes_on_after_a_catch() {
+    let response = serve(async {
         let text = caught(gone::<()>("inner", true)).await;
         yield_now().await;
         ok(text)
     });
-    answer.await.assert(200, "410: inner");
+    response.await.assert(200, "410: inner");
 }
 
 #[tokio::test]
-async fn an_outer_scope_that_is_filled_already() {
-    // The inner `catch` opens, is filled and closes while the outer one has its exception and waits for the
-    // poll to end. All of it with one context.
+async fn an_inner_catch_works_while_the_outer_one_has_its_exception() {
+    // The inner `catch` opens, gets an exception and closes, while the outer one has its exception
+    // and waits for the end of the poll. All of this happens with one context.
     let inner = std::cell::RefCell::new(String::new());
     let outer = caught(async {
         tokio::join!(gone::<()>("outer", false), async {
@@ -131,7 +131,7 @@ async fn an_outer_scope_that_is_filled_already() {
 }
 
 #[tokio::test]
-async fn an_outer_scope_that_is_filled_while_nothing_is_raised_in_the_inner_one() {
+async fn the_outer_catch_wins_if_nothing_is_raised_in_the_inner_one() {
     let outer = caught(async {
         tokio::join!(gone::<()>("outer", false), async {
             assert_eq!(caught(async {}).await, "nothing");
@@ -142,8 +142,8 @@ async fn an_outer_scope_that_is_filled_while_nothing_is_raised_in_the_inner_one(
 }
 
 #[tokio::test]
-async fn a_layer_whose_scope_is_filled_and_a_catch_in_it() {
-    answered(Left::Dropped, |trace| async {
+async fn a_catch_works_below_a_layer_that_has_its_exception() {
+    assert_caught(Left::Dropped, |trace| async {
         let (text, inner) =
             tokio::join!(raise::<String>(trace), caught(gone::<()>("inner", false)));
         ok(text + &inner)
@@ -152,7 +152,7 @@ async fn a_layer_whose_scope_is_filled_and_a_catch_in_it() {
 }
 
 #[tokio::test]
-async fn five_deep_each_catches_its_own() {
+async fn five_nested_catches_catch_their_own() {
     fn level(depth: u8) -> std::pin::Pin<Box<dyn Future<Output = String>>> {
         Box::pin(async move {
             if depth == 0 {
@@ -168,23 +168,23 @@ async fn five_deep_each_catches_its_own() {
             caught.await.replace("410: ", " ")
         })
     }
-    assert_eq!(within_limit(level(5)).await, " 5 4 3 2 1");
+    assert_eq!(within(level(5)).await, " 5 4 3 2 1");
 }
 
 #[tokio::test]
-async fn two_raises_in_one_join_the_first_wins() {
+async fn of_two_raises_in_one_join_the_first_wins() {
     for waits in [false, true] {
         let outer = caught(async {
             futures_util::join!(gone::<()>("first", waits), gone::<()>("second", waits))
         });
         assert_eq!(outer.await, "410: first");
     }
-    // Neither needs an unwinding.
+    // Neither raise unwinds.
     let trace = Trace::default();
     let (first, second) = (raise::<()>(trace.clone()), raise::<()>(trace.clone()));
     caught(futures_util::future::join(first, second)).await;
     assert_eq!(trace.left(), [Left::Dropped, Left::Dropped]);
-    // In whatever ways they raise.
+    // The mechanisms do not matter.
     let outer = caught(async {
         futures_util::join!(gone::<()>("first", false), async {
             HttpException::gone("second").raise()
@@ -201,7 +201,7 @@ async fn two_raises_in_one_join_the_first_wins() {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_same_poll_comes_too_late() {
+async fn a_panic_after_a_raise_in_the_same_poll_is_dropped() {
     let outer = caught(async {
         futures_util::join!(gone::<()>("first", false), async {
             std::panic::resume_unwind(Box::new("a panic"))
@@ -211,49 +211,49 @@ async fn a_panic_in_the_same_poll_comes_too_late() {
 }
 
 #[tokio::test]
-async fn a_catch_in_a_context_of_its_own() {
+async fn a_catch_works_in_a_context_of_its_own() {
     let trace = Trace::default();
     let catching = FuturesUnordered::from_iter([caught(raise::<()>(trace.clone()))]);
-    let caught = within_limit(catching.collect::<Vec<_>>()).await;
+    let caught = within(catching.collect::<Vec<_>>()).await;
     assert_eq!(caught, [exception().to_string()]);
     assert_eq!(trace.left(), [Left::Dropped]);
 
-    // The same where a layer is around it: the innermost scope has that context.
+    // It also holds below a layer: the innermost scope has that context.
     let trace = Trace::default();
-    let answer = serve(async {
+    let response = serve(async {
         let catching = FuturesUnordered::from_iter([self::caught(raise::<()>(trace.clone()))]);
         ok(catching.collect::<Vec<_>>().await.concat())
     });
-    answer.await.assert(200, exception().to_string());
+    response.await.assert(200, exception().to_string());
     assert_eq!(trace.left(), [Left::Dropped]);
 }
 
 #[tokio::test]
-async fn polled_again_after_it_raised_it_stays_pending() {
+async fn a_future_polled_again_after_it_raised_stays_pending() {
     let trace = Trace::default();
     let mut raising = pin!(raise::<()>(trace.clone()));
     assert_eq!(caught(raising.as_mut()).await, exception().to_string());
-    // The future is borrowed, so it is still there, with what it holds.
+    // The future is borrowed, so it still exists with its locals.
     assert_eq!(trace.left(), []);
     let mut again = pin!(catch(raising.as_mut()));
     for _ in 0..3 {
         assert!(poll_once(again.as_mut()).await.is_pending());
         yield_now().await;
     }
-    // Nor does it raise where nothing catches.
+    // It does not raise outside of a `catch` either.
     assert!(poll_once(raising.as_mut()).await.is_pending());
 }
 
 #[tokio::test]
-async fn a_future_that_is_held_elsewhere_raises_for_who_polls_it() {
+async fn a_borrowed_future_raises_for_its_first_caller_only() {
     let mut held = pin!(raise::<String>(Trace::default()));
     serve(held.as_mut().map(ok)).await.assert_exception();
-    // In a later request it is a future that never ends, and not that request's exception.
-    let answer = serve(async {
+    // In a later request the future is pending forever, and does not raise again.
+    let response = serve(async {
         tokio::select! {
             text = held.as_mut() => ok(text),
             () = yield_now() => ok("waited"),
         }
     });
-    answer.await.assert(200, "waited");
+    response.await.assert(200, "waited");
 }

@@ -1,4 +1,4 @@
-//! What runs when a request is left: every destructor, once, in order. And nothing else.
+//! Destructors of an abandoned request: each runs once, in order, and no other code runs.
 
 use std::{
     fmt,
@@ -11,7 +11,7 @@ use std::{
 use futures_util::stream::FuturesUnordered;
 use tokio::{sync::Notify, task::JoinSet};
 
-use crate::support::*;
+use crate::{guard::*, request::*};
 
 #[derive(Clone, Default)]
 struct Order(Arc<Mutex<Vec<&'static str>>>);
@@ -61,7 +61,7 @@ async fn inner(order: &Order, way: Way) {
 }
 
 #[tokio::test]
-async fn destructors_run_from_the_inside_out_however_one_leaves() {
+async fn destructors_run_from_the_inside_out_by_every_mechanism() {
     for way in [Way::Dropped, Way::UnwoundByRaiseAsync, Way::UnwoundByRaise] {
         let order = Order::default();
         serve(outer(order.clone(), way)).await.assert_exception();
@@ -96,33 +96,33 @@ impl fmt::Display for Counted {
 impl std::error::Error for Counted {}
 
 #[tokio::test]
-async fn what_the_exceptions_hold_is_dropped_once() {
+async fn the_source_of_each_exception_is_dropped_once() {
     let drops = Arc::new(AtomicU32::new(0));
     let raising = || {
         exception()
             .with_source(Counted(drops.clone()))
             .raise_async::<()>()
     };
-    // The second one comes too late, the third is never polled.
+    // The second exception comes too late, and the third future is never polled.
     let never = raising();
-    let answer = serve(async {
+    let response = serve(async {
         tokio::join!(raising(), raising());
         never.await;
         ok("")
     });
-    answer.await.assert_exception();
+    response.await.assert_exception();
     assert_eq!(drops.load(Ordering::Relaxed), 3);
 }
 
 #[tokio::test]
-async fn a_destructor_that_panics_does_not_cost_the_answer() {
+async fn a_destructor_that_panics_does_not_change_the_response() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
             std::panic::resume_unwind(Box::new("in a destructor"));
         }
     }
-    answered(Left::Dropped, |trace| async {
+    assert_caught(Left::Dropped, |trace| async {
         let _bomb = Bomb;
         raise(trace).await
     })
@@ -130,14 +130,14 @@ async fn a_destructor_that_panics_does_not_cost_the_answer() {
 }
 
 #[tokio::test]
-async fn a_destructor_that_raises_does_not_change_the_answer() {
+async fn a_destructor_that_raises_does_not_change_the_response() {
     struct Raises;
     impl Drop for Raises {
         fn drop(&mut self) {
             tower_exception::HttpException::gone("from a destructor").raise();
         }
     }
-    answered(Left::Dropped, |trace| async {
+    assert_caught(Left::Dropped, |trace| async {
         let _raises = Raises;
         raise(trace).await
     })
@@ -145,9 +145,9 @@ async fn a_destructor_that_raises_does_not_change_the_answer() {
 }
 
 #[tokio::test]
-async fn a_lock_is_free_when_the_answer_is_there() {
+async fn a_lock_is_free_when_the_response_is_ready() {
     let lock = tokio::sync::Mutex::new(());
-    answered(Left::Dropped, |trace| async {
+    assert_caught(Left::Dropped, |trace| async {
         let _held = lock.lock().await;
         raise(trace).await
     })
@@ -156,21 +156,21 @@ async fn a_lock_is_free_when_the_answer_is_there() {
 }
 
 #[tokio::test]
-async fn a_once_cell_is_filled_by_who_comes_next() {
+async fn a_once_cell_stays_empty_for_the_next_request() {
     let cell = tokio::sync::OnceCell::<u32>::new();
-    answered(Left::Dropped, |trace| async {
+    assert_caught(Left::Dropped, |trace| async {
         ok(cell.get_or_init(|| raise(trace)).await.to_string())
     })
     .await;
-    let answer = serve(async { ok(cell.get_or_init(|| async { 7 }).await.to_string()) });
-    answer.await.assert(200, "7");
+    let response = serve(async { ok(cell.get_or_init(|| async { 7 }).await.to_string()) });
+    response.await.assert(200, "7");
 }
 
 #[tokio::test]
-async fn a_spawned_task_goes_on_and_one_in_a_set_does_not() {
+async fn a_spawned_task_goes_on_and_a_task_in_a_join_set_does_not() {
     let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let ended = Arc::new(AtomicU32::new(0));
-    answered(Left::Dropped, |trace| async {
+    assert_caught(Left::Dropped, |trace| async {
         let (go, done) = (go.clone(), done.clone());
         tokio::spawn(async move {
             go.notified().await;
@@ -187,6 +187,6 @@ async fn a_spawned_task_goes_on_and_one_in_a_set_does_not() {
     })
     .await;
     go.notify_one();
-    within_limit(done.notified()).await;
+    within(done.notified()).await;
     assert_eq!(ended.load(Ordering::Relaxed), 1);
 }

@@ -1,8 +1,7 @@
-//! Executors written by hand, with habits that an executor may have: one waker for all tasks, one context
-//! for all tasks.
+//! Executors written by hand that share one waker, or one context, between all tasks.
 //!
-//! A raising future is told apart by the address of the context that it is polled with, and not by its waker,
-//! so neither habit does any harm.
+//! The crate identifies the innermost scope of a raising future by the address of its context, and
+//! not by its waker. So neither kind of executor mixes up exceptions.
 
 use std::{
     cell::RefCell,
@@ -18,11 +17,11 @@ use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_exception::{ExceptionLayer, HttpException};
 
-use crate::support::*;
+use crate::{guard::*, request::*};
 
 type Task<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// Waits for as many polls.
+/// Is pending for this number of polls.
 async fn polls(number: usize) {
     let mut left = number;
     poll_fn(|_| match left {
@@ -35,8 +34,8 @@ async fn polls(number: usize) {
     .await;
 }
 
-/// Request number `id`, below a layer of its own: it raises an exception that has that number, after some polls.
-/// Gives the number that the answer has.
+/// Sends request number `id` below a layer of its own, where an exception with that number is
+/// raised after some polls. Returns the status and the body of the response.
 fn request(id: usize, polls_to_wait: usize) -> Task<(StatusCode, String)> {
     let service = service_fn(move |_: HttpRequest| async move {
         polls(polls_to_wait).await;
@@ -53,14 +52,14 @@ fn request(id: usize, polls_to_wait: usize) -> Task<(StatusCode, String)> {
     })
 }
 
-fn assert_own(id: usize, answer: &(StatusCode, String)) {
+fn assert_own(id: usize, response: &(StatusCode, String)) {
     assert_eq!(
-        *answer,
+        *response,
         (StatusCode::GONE, format!(r#"{{"detail":"{id}"}}"#))
     );
 }
 
-/// Polls all tasks in turn, each by `poll`, until they are done.
+/// Polls all tasks in turn by `poll`, until all are ready.
 fn run_all<T>(tasks: Vec<Task<T>>, mut poll: impl FnMut(&mut Task<T>) -> Poll<T>) -> Vec<T> {
     let mut waiting: VecDeque<_> = tasks.into_iter().enumerate().collect();
     let mut done = Vec::new();
@@ -82,27 +81,27 @@ fn requests() -> Vec<Task<(StatusCode, String)>> {
 }
 
 #[test]
-fn all_tasks_have_wakers_that_are_equal() {
-    let hooks = hooks_run();
-    let answers = run_all(requests(), |task| {
+fn tasks_with_equal_wakers_get_their_own_exceptions() {
+    let hooks = panic_hook_runs();
+    let responses = run_all(requests(), |task| {
         task.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     });
-    for (id, answer) in answers.iter().enumerate() {
-        assert_own(id, answer);
+    for (id, response) in responses.iter().enumerate() {
+        assert_own(id, response);
     }
-    assert_eq!(hooks_run(), hooks);
+    assert_eq!(panic_hook_runs(), hooks);
 }
 
 #[test]
-fn one_context_for_all_tasks_in_turn() {
+fn tasks_with_one_context_get_their_own_exceptions() {
     let mut cx = Context::from_waker(Waker::noop());
-    let answers = run_all(requests(), |task| task.as_mut().poll(&mut cx));
-    for (id, answer) in answers.iter().enumerate() {
-        assert_own(id, answer);
+    let responses = run_all(requests(), |task| task.as_mut().poll(&mut cx));
+    for (id, response) in responses.iter().enumerate() {
+        assert_own(id, response);
     }
 }
 
-/// An executor that lives in one handler, and polls its tasks when the handler is polled.
+/// Returns an executor within one handler, which polls its tasks when the handler is polled.
 fn local<T: 'static>(
     tasks: Vec<Task<T>>,
     mut poll: impl FnMut(&mut Context<'_>, &mut Task<T>) -> Poll<T>,
@@ -126,9 +125,9 @@ fn local<T: 'static>(
 }
 
 #[tokio::test]
-async fn in_a_handler_with_contexts_of_its_own_but_the_handlers_waker() {
-    // The wakers are equal, and still it is another task for all that anyone can know.
-    answered(Left::Unwound, |trace| async {
+async fn an_executor_with_its_own_contexts_and_the_handlers_waker_unwinds() {
+    // The wakers are equal, but the context differs, so the crate must assume another task.
+    assert_caught(Left::Unwound, |trace| async {
         let tasks = vec![Box::pin(raise::<String>(trace)) as Task<String>];
         let executor = local(tasks, |cx, task| {
             let waker = cx.waker().clone();
@@ -140,9 +139,9 @@ async fn in_a_handler_with_contexts_of_its_own_but_the_handlers_waker() {
 }
 
 #[tokio::test]
-async fn in_a_handler_with_the_handlers_context() {
+async fn an_executor_with_the_handlers_context_does_not_unwind() {
     let done = Rc::new(RefCell::new(Vec::new()));
-    answered(Left::Dropped, |trace| async {
+    assert_caught(Left::Dropped, |trace| async {
         let raises: Task<()> = Box::pin(async {
             polls(2).await;
             raise(trace).await
@@ -162,9 +161,9 @@ async fn in_a_handler_with_the_handlers_context() {
 }
 
 #[tokio::test]
-async fn shared_by_requests_and_polled_with_whichever_context_comes() {
-    // What nobody should write: a task of one request's is polled by another's handler, with that handler's
-    // context. It is that handler's poll which comes back with an exception.
+async fn a_task_shared_by_requests_raises_for_its_caller() {
+    // No executor should do this: the handler of one request polls a task of another request, with
+    // the context of the handler. The poll of that handler returns the exception.
     let tasks: Rc<RefCell<Vec<Task<()>>>> = Rc::default();
     let drive = || {
         let tasks = tasks.clone();
@@ -189,7 +188,7 @@ async fn shared_by_requests_and_polled_with_whichever_context_comes() {
         ok("two")
     });
     two.await.assert_exception();
-    // From then on it waits, and does no harm.
+    // From then on the task is pending, and raises nothing.
     let three = serve(async {
         drive().await;
         ok("three")
@@ -199,8 +198,8 @@ async fn shared_by_requests_and_polled_with_whichever_context_comes() {
 }
 
 #[test]
-fn a_context_at_the_address_of_one_that_is_gone() {
-    // Each context is made at one address, after the last one is gone: each poll is a new one.
+fn a_context_at_the_address_of_a_dropped_one_is_another_scope() {
+    // Each context is made at the address of the previous one, and is a new scope all the same.
     fn poll_here<T>(task: &mut Task<T>) -> Poll<T> {
         let mut cx = Context::from_waker(Waker::noop());
         task.as_mut().poll(&mut cx)
@@ -215,8 +214,8 @@ fn a_context_at_the_address_of_one_that_is_gone() {
         "no layer is being polled"
     );
     assert_eq!(trace.left(), [Left::Unwound]);
-    let Poll::Ready(answer) = poll_here(&mut request) else {
-        panic!("not answered");
+    let Poll::Ready(response) = poll_here(&mut request) else {
+        panic!("no response");
     };
-    assert_own(1, &answer);
+    assert_own(1, &response);
 }

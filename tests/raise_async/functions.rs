@@ -1,20 +1,20 @@
-//! In async functions, which are all one stack of polls: without unwinding.
+//! Raises in async functions, which are one stack of polls, and need no unwinding.
 
 use std::{future::Future, pin::Pin};
 
 use futures_util::FutureExt;
 use tower_exception::{CloseCode, RaiseAsync, WebSocketException};
 
-use crate::support::*;
+use crate::{guard::*, request::*};
 
 #[tokio::test]
-async fn where_the_handler_stands() {
-    answered(Left::Dropped, raise).await;
+async fn a_handler_may_raise() {
+    assert_caught(Left::Dropped, raise).await;
 }
 
 #[tokio::test]
-async fn after_some_waiting() {
-    answered(Left::Dropped, |trace| async {
+async fn a_handler_may_raise_after_pending_polls() {
+    assert_caught(Left::Dropped, |trace| async {
         for _ in 0..3 {
             tokio::task::yield_now().await;
         }
@@ -24,7 +24,7 @@ async fn after_some_waiting() {
 }
 
 #[tokio::test]
-async fn ten_calls_deep_each_of_its_own_type() {
+async fn a_function_ten_calls_deep_may_raise() {
     macro_rules! calls {
         ($($name:ident => $next:ident)*) => {
             $(async fn $name(trace: Trace) -> String {
@@ -34,11 +34,11 @@ async fn ten_calls_deep_each_of_its_own_type() {
         };
     }
     calls!(a => b b => c c => d d => e e => f f => g g => h h => i i => j j => raise);
-    answered(Left::Dropped, |trace| async { ok(a(trace).await) }).await;
+    assert_caught(Left::Dropped, |trace| async { ok(a(trace).await) }).await;
 }
 
 #[tokio::test]
-async fn in_a_recursion_a_thousand_boxes_deep() {
+async fn a_recursion_a_thousand_boxes_deep_may_raise() {
     fn descend(depth: u32, trace: Trace) -> Pin<Box<dyn Future<Output = u32> + Send>> {
         Box::pin(async move {
             match depth {
@@ -47,15 +47,15 @@ async fn in_a_recursion_a_thousand_boxes_deep() {
             }
         })
     }
-    answered(Left::Dropped, |trace| async {
+    assert_caught(Left::Dropped, |trace| async {
         ok(descend(1_000, trace).await.to_string())
     })
     .await;
 }
 
 #[tokio::test]
-async fn behind_a_trait_object_and_a_stack_of_combinators() {
-    answered(Left::Dropped, |trace| {
+async fn a_future_in_trait_objects_and_combinators_may_raise() {
+    assert_caught(Left::Dropped, |trace| {
         raise::<u32>(trace)
             .map(|number| number + 1)
             .boxed()
@@ -69,15 +69,15 @@ async fn behind_a_trait_object_and_a_stack_of_combinators() {
 }
 
 #[tokio::test]
-async fn a_web_socket_exception_refuses() {
+async fn a_websocket_exception_is_a_403() {
     let refusal = WebSocketException::new(CloseCode::POLICY_VIOLATION).with_reason("not you");
-    let answer = serve(refusal.raise_async::<HttpResult>()).await;
-    answer.assert(403, r#"{"detail":"not you"}"#);
+    let response = serve(refusal.raise_async::<HttpResult>()).await;
+    response.assert(403, r#"{"detail":"not you"}"#);
 }
 
 #[tokio::test]
-async fn code_behind_the_await_does_not_run() {
-    answered(Left::Dropped, |trace| async {
+async fn code_after_the_await_does_not_run() {
+    assert_caught(Left::Dropped, |trace| async {
         let () = raise(trace).await;
         unreachable!()
     })
@@ -85,7 +85,7 @@ async fn code_behind_the_await_does_not_run() {
 }
 
 #[test]
-fn a_raising_future_goes_between_threads_whatever_its_output() {
+fn a_raising_future_is_send_and_sync_for_every_output() {
     fn assert<T: Send + Sync + Unpin>(_: &T) {}
     let raising: RaiseAsync<std::rc::Rc<u8>> = exception().raise_async();
     assert(&raising);
@@ -93,16 +93,16 @@ fn a_raising_future_goes_between_threads_whatever_its_output() {
 
 #[tokio::test]
 async fn nothing_is_raised_before_it_is_polled() {
-    let answer = serve(async {
+    let response = serve(async {
         drop(exception().raise_async::<()>());
         ok("never polled")
     });
-    answer.await.assert(200, "never polled");
+    response.await.assert(200, "never polled");
 }
 
 #[tokio::test]
-async fn a_future_that_is_done_all_the_same_has_raised() {
-    answered(Left::Dropped, |trace| async {
+async fn a_handler_that_ignores_a_raise_in_its_last_poll_has_raised() {
+    assert_caught(Left::Dropped, |trace| async {
         let raising = std::pin::pin!(raise::<()>(trace));
         assert!(poll_once(raising).await.is_pending());
         ok("too late")

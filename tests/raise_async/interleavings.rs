@@ -1,8 +1,9 @@
-//! No request ever gets another's exception: random programs, run in random interleavings.
+//! Property test: no request gets the exception of another one, in random programs and
+//! interleavings.
 //!
-//! Each request runs a program of its own: it waits, catches, joins, spawns, nests layers, and leaves in
-//! one way or another, with an exception that names the place. What it may come to is known from the program
-//! alone, so whatever an answer holds that it should not, has come from elsewhere.
+//! Each request runs a program of its own: it waits, catches, joins, spawns, nests layers, and
+//! fails by some mechanism, with an exception that names its place. The program alone determines
+//! the possible outcomes. Any other content of a response comes from another request.
 
 use std::{
     future::{Future, poll_fn},
@@ -27,18 +28,18 @@ use tokio::{runtime::Runtime, task::yield_now};
 use tower::{Layer, service_fn};
 use tower_exception::{ExceptionLayer, HttpException, catch};
 
-use crate::support::*;
+use crate::request::*;
 
-/// What a piece of code does. It ends with the name of its place, or leaves with an exception that names it.
+/// A program. It ends with the name of its place, or fails with an exception that names its place.
 #[derive(Clone, Debug)]
 enum Code {
-    Answer,
-    Leave(Way),
-    /// Waits for as many turns first.
+    Complete,
+    Fail(Mechanism),
+    /// Is pending this many times first.
     Wait(u8, Arc<Code>),
-    /// The first is caught, and the second run then.
+    /// The first one runs in a `catch`, and then the second one runs.
     Catch(Arc<Code>, Arc<Code>),
-    /// Both at once, in one `join!`.
+    /// Both run at once, in one `join!`.
     Both(Arc<Code>, Arc<Code>),
     /// Polled with a context of its own.
     Apart(Arc<Code>),
@@ -48,27 +49,27 @@ enum Code {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Way {
+enum Mechanism {
     Returned,
     Raised,
     RaisedAsync,
 }
 
-/// What it comes to.
+/// The outcome of a program.
 #[derive(Clone, Debug, PartialEq)]
 enum Outcome {
-    Answered(String),
+    Completed(String),
     Returned(String),
     Raised(String),
 }
 use Outcome::*;
 
-/// All that `code` may come to, in this place.
+/// Returns all possible outcomes of `code` in this place.
 fn outcomes(code: &Code, place: String) -> Vec<Outcome> {
     match code {
-        Code::Answer => vec![Answered(place)],
-        Code::Leave(Way::Returned) => vec![Returned(place)],
-        Code::Leave(Way::Raised | Way::RaisedAsync) => vec![Raised(place)],
+        Code::Complete => vec![Completed(place)],
+        Code::Fail(Mechanism::Returned) => vec![Returned(place)],
+        Code::Fail(Mechanism::Raised | Mechanism::RaisedAsync) => vec![Raised(place)],
         Code::Wait(_, code) | Code::Apart(code) | Code::Spawned(code) => outcomes(code, place),
         Code::Catch(_, then) => outcomes(then, place + "t"),
         Code::Nested(code) => {
@@ -89,8 +90,8 @@ fn outcomes(code: &Code, place: String) -> Vec<Outcome> {
                     let raised: Vec<_> = raised.cloned().collect();
                     all.extend(match (one, two) {
                         _ if !raised.is_empty() => raised,
-                        (Answered(one), Answered(two)) => vec![Answered(format!("{one} {two}"))],
-                        (Answered(_), other) | (other, _) => vec![other.clone()],
+                        (Completed(one), Completed(two)) => vec![Completed(format!("{one} {two}"))],
+                        (Completed(_), other) | (other, _) => vec![other.clone()],
                     });
                 }
             }
@@ -104,8 +105,8 @@ type Run = Pin<Box<dyn Future<Output = Result<String, HttpException>> + Send>>;
 fn run(code: Arc<Code>, place: String) -> Run {
     async move {
         match &*code {
-            Code::Answer => Ok(place),
-            Code::Leave(way) => leave(*way, place).await,
+            Code::Complete => Ok(place),
+            Code::Fail(mechanism) => fail(*mechanism, place).await,
             Code::Wait(turns, code) => {
                 for _ in 0..*turns {
                     yield_now().await;
@@ -114,7 +115,7 @@ fn run(code: Arc<Code>, place: String) -> Run {
             }
             Code::Catch(code, then) => {
                 let caught = match catch(run(code.clone(), place.clone() + "c")).await {
-                    Ok(Ok(text)) => Answered(text),
+                    Ok(Ok(text)) => Completed(text),
                     Ok(Err(exception)) => Returned(place_of(&exception)),
                     Err(exception) => Raised(place_of(&exception)),
                 };
@@ -135,10 +136,10 @@ fn run(code: Arc<Code>, place: String) -> Run {
                 apart.next().await.unwrap()
             }
             Code::Nested(code) => {
-                let answer = serve(respond(run(code.clone(), place + "n"), None)).await;
-                match answer.status {
-                    StatusCode::OK => Ok(text(&answer)),
-                    status => Err(HttpException::new(status).with_detail(text(&answer))),
+                let response = serve(respond(run(code.clone(), place + "n"), None)).await;
+                match response.status {
+                    StatusCode::OK => Ok(text(&response)),
+                    status => Err(HttpException::new(status).with_detail(text(&response))),
                 }
             }
             Code::Spawned(code) => match tokio::spawn(run(code.clone(), place)).await {
@@ -150,12 +151,12 @@ fn run(code: Arc<Code>, place: String) -> Run {
     .boxed()
 }
 
-async fn leave(way: Way, place: String) -> Result<String, HttpException> {
+async fn fail(mechanism: Mechanism, place: String) -> Result<String, HttpException> {
     let exception = HttpException::gone(place);
-    match way {
-        Way::Returned => Err(exception),
-        Way::Raised => exception.raise(),
-        Way::RaisedAsync => exception.raise_async().await,
+    match mechanism {
+        Mechanism::Returned => Err(exception),
+        Mechanism::Raised => exception.raise(),
+        Mechanism::RaisedAsync => exception.raise_async().await,
     }
 }
 
@@ -163,10 +164,10 @@ fn place_of(exception: &impl std::fmt::Display) -> String {
     exception.to_string().trim_start_matches("410: ").to_owned()
 }
 
-/// What the client reads: the text, or the detail.
-fn text(answer: &Answer) -> String {
-    let text = String::from_utf8_lossy(answer.body.as_ref().unwrap()).into_owned();
-    match answer.status {
+/// Returns the text of a response, or the detail of an exception.
+fn text(response: &InProcessResponse) -> String {
+    let text = String::from_utf8_lossy(response.body.as_ref().unwrap()).into_owned();
+    match response.status {
         StatusCode::OK => text,
         _ => text
             .trim_start_matches(r#"{"detail":""#)
@@ -177,7 +178,7 @@ fn text(answer: &Answer) -> String {
 
 type Chunks = Pin<Box<dyn stream::Stream<Item = Result<Frame<Bytes>, HttpException>> + Send>>;
 
-/// Answers with what `running` comes to, and with what the body does then.
+/// Responds with the text of `running`, and with the text of `body` as a second frame.
 async fn respond(
     running: Run,
     body: Option<Run>,
@@ -189,25 +190,25 @@ async fn respond(
     Ok(Response::new(StreamBody::new(chunks)))
 }
 
-/// A request: what its handler does, and what its body does after a first chunk.
+/// A request: the program of its handler, and the program of its body after a first chunk.
 type Program = (Arc<Code>, Option<Arc<Code>>);
 
-/// Serves one request, and gives a description of what is wrong with its answer.
+/// Serves one request. Fails with a description of an impossible response.
 async fn check(id: usize, (code, body): Program) -> Result<(), String> {
     let expected = outcomes(&code, format!("{id}/"));
     let running = run(code, format!("{id}/"));
     let sending = body.clone().map(|body| run(body, format!("{id}/body/")));
     let mut future = Some(respond(running, sending));
     let service = service_fn(move |_: HttpRequest| future.take().expect("one request"));
-    let answer = ask(ExceptionLayer::new().layer(service)).await;
+    let response = ask(ExceptionLayer::new().layer(service)).await;
 
-    let got = match (answer.status, &answer.body) {
+    let got = match (response.status, &response.body) {
         (StatusCode::OK, _) => None,
-        (StatusCode::GONE, Ok(_)) => Some(text(&answer)),
+        (StatusCode::GONE, Ok(_)) => Some(text(&response)),
         (status, body) => return Err(format!("{status} {body:?}")),
     };
     let head_is_right = expected.iter().any(|outcome| match (outcome, &got) {
-        (Answered(_), None) => true,
+        (Completed(_), None) => true,
         (Returned(place) | Raised(place), Some(got)) => place == got,
         _ => false,
     });
@@ -218,17 +219,17 @@ async fn check(id: usize, (code, body): Program) -> Result<(), String> {
         return Ok(());
     };
     let expected_body = outcomes(&body, format!("{id}/body/"));
-    let got = match answer.body {
-        Ok(text) => Answered(String::from_utf8_lossy(&text).into_owned()),
+    let got = match response.body {
+        Ok(text) => Completed(String::from_utf8_lossy(&text).into_owned()),
         Err(error) => match error.downcast_ref::<HttpException>() {
             Some(exception) => Raised(place_of(exception)),
             None => return Err(error.to_string()),
         },
     };
     let body_is_right = expected_body.iter().any(|outcome| match (outcome, &got) {
-        (Answered(end), Answered(got)) => expected
+        (Completed(end), Completed(got)) => expected
             .iter()
-            .any(|start| matches!(start, Answered(start) if *got == format!("{start}{end}"))),
+            .any(|start| matches!(start, Completed(start) if *got == format!("{start}{end}"))),
         (Returned(place) | Raised(place), Raised(got)) => place == got,
         _ => false,
     });
@@ -240,14 +241,14 @@ async fn check(id: usize, (code, body): Program) -> Result<(), String> {
     ))
 }
 
-/// Which tasks the requests run in.
+/// The tasks in which the requests run.
 #[derive(Clone, Copy, Debug)]
 enum Tasks {
-    /// Each in its own.
+    /// Each request has its own task.
     Many,
-    /// All in one, each with a context of its own.
+    /// All requests are in one task, each with a context of its own.
     One,
-    /// All in one, and with one context.
+    /// All requests are in one task, with one context.
     OneWithOneContext,
 }
 
@@ -292,10 +293,10 @@ async fn check_all(programs: Vec<Program>, tasks: Tasks) -> Vec<Result<(), Strin
 
 fn code() -> impl Strategy<Value = Arc<Code>> {
     let leaf = prop_oneof![
-        2 => Just(Code::Answer),
-        1 => Just(Code::Leave(Way::Returned)),
-        1 => Just(Code::Leave(Way::Raised)),
-        3 => Just(Code::Leave(Way::RaisedAsync)),
+        2 => Just(Code::Complete),
+        1 => Just(Code::Fail(Mechanism::Returned)),
+        1 => Just(Code::Fail(Mechanism::Raised)),
+        3 => Just(Code::Fail(Mechanism::RaisedAsync)),
     ];
     leaf.prop_map(Arc::new).prop_recursive(5, 16, 2, |code| {
         prop_oneof![
@@ -310,7 +311,7 @@ fn code() -> impl Strategy<Value = Arc<Code>> {
     })
 }
 
-/// Tries `cases` sets of requests on `runtime`, in each kind of tasks.
+/// Runs `cases` sets of requests on `runtime`, in each kind of tasks.
 fn on(runtime: &Runtime, cases: u32) {
     let programs = vec((code(), proptest::option::of(code())), 1..16);
     let config = Config {
@@ -343,13 +344,13 @@ fn on(runtime: &Runtime, cases: u32) {
 }
 
 #[test]
-fn on_one_thread() {
+fn no_exception_reaches_another_request_on_one_thread() {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     on(&runtime.enable_time().build().unwrap(), 400);
 }
 
 #[test]
-fn on_many_threads() {
+fn no_exception_reaches_another_request_on_many_threads() {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     on(
         &runtime.worker_threads(4).enable_time().build().unwrap(),
@@ -358,17 +359,17 @@ fn on_many_threads() {
 }
 
 #[test]
-fn the_programs_do_raise_in_every_way() {
-    // A property that holds of nothing is worth nothing: one program with all there is in it.
+fn the_programs_do_raise() {
+    // The property would hold trivially if no program raised. This program has every construct.
     use Code::*;
     let arc = |code: Code| Arc::new(code);
-    let raise = || arc(Wait(1, arc(Leave(Way::RaisedAsync))));
+    let raise = || arc(Wait(1, arc(Fail(Mechanism::RaisedAsync))));
     let code = arc(Catch(
         raise(),
         arc(Both(
-            arc(Nested(arc(Wait(2, arc(Answer))))),
+            arc(Nested(arc(Wait(2, arc(Complete))))),
             arc(Catch(
-                arc(Apart(arc(Leave(Way::RaisedAsync)))),
+                arc(Apart(arc(Fail(Mechanism::RaisedAsync)))),
                 arc(Spawned(raise())),
             )),
         )),

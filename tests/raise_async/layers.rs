@@ -1,5 +1,5 @@
-//! Around the future that raises: two layers, none, a stack of tower's, and the parts of a service that are
-//! not its future.
+//! Raises below two layers, below none, in stacks of tower's layers, and in the parts of a service
+//! that are not its future.
 
 use std::{
     convert::Infallible,
@@ -19,7 +19,7 @@ use tower_exception::{
     render::Rendered,
 };
 
-use crate::support::*;
+use crate::{guard::*, request::*};
 
 fn in_upper_case(exception: &HttpException, _: &RequestHead) -> Rendered {
     let text = exception.to_string().to_uppercase();
@@ -27,7 +27,7 @@ fn in_upper_case(exception: &HttpException, _: &RequestHead) -> Rendered {
 }
 
 #[tokio::test]
-async fn two_layers_and_the_inner_one_answers() {
+async fn the_inner_one_of_two_layers_catches() {
     for waits in [false, true] {
         let trace = Trace::default();
         let inner = service_fn(|_: HttpRequest| async {
@@ -45,17 +45,17 @@ async fn two_layers_and_the_inner_one_answers() {
 }
 
 #[tokio::test]
-async fn the_outer_layer_may_render_anew_what_the_inner_one_answered() {
+async fn the_outer_layer_may_render_anew() {
     let inner = service_fn(|_: HttpRequest| exception().raise_async::<HttpResult>());
     let layers = ServiceBuilder::new()
-        .layer(ExceptionLayer::new().render(in_upper_case))
+        .layer(ExceptionLayer::new().with_renderer(in_upper_case))
         .layer(ExceptionLayer::new());
-    let answer = ask(layers.service(inner)).await;
-    answer.assert(404, exception().to_string().to_uppercase());
+    let response = ask(layers.service(inner)).await;
+    response.assert(404, exception().to_string().to_uppercase());
 }
 
-/// Asks the service inside, then raises all the same.
-fn raises_behind<S>(
+/// Returns a service that calls the inner service and then raises.
+fn calls_and_raises<S>(
     service: S,
 ) -> impl Service<HttpRequest, Response = HttpResponse, Error = BoxError>
 where
@@ -64,7 +64,7 @@ where
     service_fn(move |request| {
         let inside = service.clone().oneshot(request);
         async {
-            let _answer = inside.await;
+            let _response = inside.await;
             HttpException::gone("raised between the layers")
                 .raise_async()
                 .await
@@ -73,15 +73,15 @@ where
 }
 
 #[tokio::test]
-async fn raised_between_two_layers_it_is_the_outer_ones() {
+async fn a_raise_between_two_layers_is_caught_by_the_outer_one() {
     let inner = service_fn(|_: HttpRequest| exception().raise_async::<HttpResult>());
     let inner = ExceptionLayer::new().layer(inner);
-    let answer = ask(ExceptionLayer::new().layer(raises_behind(inner))).await;
-    answer.assert(410, r#"{"detail":"raised between the layers"}"#);
+    let response = ask(ExceptionLayer::new().layer(calls_and_raises(inner))).await;
+    response.assert(410, r#"{"detail":"raised between the layers"}"#);
 }
 
 #[tokio::test]
-async fn raised_between_two_layers_beside_one_raised_below_both() {
+async fn raises_between_two_layers_and_below_both_are_caught_separately() {
     let trace = Trace::default();
     let between = service_fn(|request: HttpRequest| async {
         let inner = service_fn(|_: HttpRequest| raise::<HttpResult>(trace.clone()));
@@ -91,18 +91,18 @@ async fn raised_between_two_layers_beside_one_raised_below_both() {
         assert_eq!(
             inner.unwrap().status(),
             404,
-            "the inner layer has answered its own"
+            "the inner layer has handled its own exception"
         );
         ok("")
     });
-    let answer = ask(ExceptionLayer::new().layer(between)).await;
-    answer.assert(410, r#"{"detail":"first"}"#);
+    let response = ask(ExceptionLayer::new().layer(between)).await;
+    response.assert(410, r#"{"detail":"first"}"#);
     assert_eq!(trace.left(), [Left::Dropped]);
 }
 
 #[tokio::test]
-async fn under_no_layer_it_unwinds() {
-    let hooks = hooks_run();
+async fn a_raise_under_no_layer_unwinds() {
+    let hooks = panic_hook_runs();
     let trace = Trace::default();
     let payload = AssertUnwindSafe(raise::<()>(trace.clone()))
         .catch_unwind()
@@ -120,12 +120,12 @@ async fn under_no_layer_it_unwinds() {
     let refusal = WebSocketException::new(CloseCode::NORMAL_CLOSURE).raise_async::<()>();
     let payload = AssertUnwindSafe(refusal).catch_unwind().await;
     assert!(payload.unwrap_err().is::<WebSocketException>());
-    assert_eq!(hooks_run(), hooks);
+    assert_eq!(panic_hook_runs(), hooks);
 }
 
 #[test]
-fn a_layer_that_is_not_being_polled_is_no_layer() {
-    // Also with the very context that it was polled with a moment ago.
+fn a_layer_that_is_not_being_polled_catches_nothing() {
+    // Not even with the context that the layer was polled with before.
     let mut cx = Context::from_waker(Waker::noop());
     let waits = service_fn(|_: HttpRequest| pending::<HttpResult>());
     let mut waits = pin!(
@@ -142,7 +142,7 @@ fn a_layer_that_is_not_being_polled_is_no_layer() {
 }
 
 #[test]
-fn a_layer_whose_poll_unwound_is_no_layer_either() {
+fn a_layer_whose_poll_unwound_catches_nothing() {
     let mut cx = Context::from_waker(Waker::noop());
     let mut panics = pin!(tower_exception::catch(async {
         std::panic::resume_unwind(Box::new("a panic"))
@@ -154,7 +154,7 @@ fn a_layer_whose_poll_unwound_is_no_layer_either() {
 }
 
 #[tokio::test]
-async fn in_the_synchronous_part_of_call() {
+async fn a_raise_in_the_synchronous_part_of_call_unwinds() {
     let trace = Trace::default();
     let service = service_fn(|_: HttpRequest| -> Ready<HttpResult> {
         block_on(raise::<()>(trace.clone()));
@@ -166,7 +166,7 @@ async fn in_the_synchronous_part_of_call() {
     assert_eq!(trace.left(), [Left::Unwound]);
 }
 
-/// Gets ready by polling `getting_ready`, and cannot be called.
+/// A service that becomes ready when its future does, and cannot be called.
 struct GetsReady<F>(Pin<Box<F>>);
 
 impl<F: Future<Output = ()>> Service<HttpRequest> for GetsReady<F> {
@@ -180,12 +180,12 @@ impl<F: Future<Output = ()>> Service<HttpRequest> for GetsReady<F> {
     }
 
     fn call(&mut self, _: HttpRequest) -> Ready<HttpResult> {
-        unreachable!("it never was ready")
+        unreachable!("the service was never ready")
     }
 }
 
 #[tokio::test]
-async fn in_poll_ready() {
+async fn a_raise_in_poll_ready_needs_no_unwinding() {
     let trace = Trace::default();
     let raises = trace.clone();
     let service = GetsReady(Box::pin(async {
@@ -196,15 +196,15 @@ async fn in_poll_ready() {
     for _ in 0..3 {
         ask(&mut service).await.assert_exception();
     }
-    // The broken service has its future still.
+    // The broken service still owns its future.
     assert_eq!(trace.left(), []);
     drop(service);
     assert_eq!(trace.left(), [Left::Dropped]);
 }
 
 #[tokio::test]
-async fn in_poll_ready_of_a_service_that_the_handler_calls() {
-    answered(Left::Dropped, |trace| async {
+async fn a_raise_in_poll_ready_of_a_called_service_needs_no_unwinding() {
+    assert_caught(Left::Dropped, |trace| async {
         GetsReady(Box::pin(raise(trace)))
             .oneshot(HttpRequest::default())
             .await
@@ -213,7 +213,7 @@ async fn in_poll_ready_of_a_service_that_the_handler_calls() {
 }
 
 #[tokio::test]
-async fn below_a_stack_of_towers_layers() {
+async fn a_raise_below_a_stack_of_towers_layers_is_caught() {
     let trace = Trace::default();
     let inner = trace.clone();
     let service = ServiceBuilder::new()
@@ -229,7 +229,7 @@ async fn below_a_stack_of_towers_layers() {
 }
 
 #[tokio::test]
-async fn a_layer_below_a_buffer() {
+async fn a_layer_below_a_buffer_catches() {
     let trace = Trace::default();
     let inner = trace.clone();
     let service = ServiceBuilder::new()
@@ -241,8 +241,8 @@ async fn a_layer_below_a_buffer() {
 }
 
 #[tokio::test]
-async fn through_layers_that_catch_panics_and_time_out() {
-    // They poll what they wrap with the context they are given: a raise goes through.
+async fn a_raise_passes_through_layers_that_catch_panics_and_time_out() {
+    // These layers pass on their context, so a raise passes through.
     let service = ServiceBuilder::new()
         .layer(ExceptionLayer::new())
         .layer(tower_http::catch_panic::CatchPanicLayer::new())
@@ -255,7 +255,7 @@ async fn through_layers_that_catch_panics_and_time_out() {
 }
 
 #[tokio::test]
-async fn many_requests_on_one_service() {
+async fn one_service_serves_many_requests() {
     let mut service: ExceptionService<_> =
         ExceptionLayer::new().layer(service_fn(|request: HttpRequest| async move {
             match request.uri().path().len() % 2 {

@@ -1,7 +1,10 @@
-//! Raising without unwinding, in everything that a raising future may stand in.
+//! Raising without unwinding, in every construct that may contain a raising future.
 //!
-//! Each row of the table in `src/docs/raising.md` is proven here, by what became of a guard that stood in
-//! the raising function: dropped once, and by an unwinding or not.
+//! These tests prove each row of the table in the module docs of `tower_exception::raise`. A guard
+//! in the raising function records that it was dropped once, and whether by an unwinding.
+
+#[path = "../support/mod.rs"]
+mod support;
 
 mod bodies;
 mod catching;
@@ -9,10 +12,11 @@ mod destructors;
 mod executors;
 mod functions;
 mod futures_combinators;
+mod guard;
 mod interleavings;
 mod layers;
+mod request;
 #[cfg(feature = "axum")]
 mod served_by_axum;
-mod support;
 mod tokio_combinators;
 mod tokio_tasks;

@@ -1,4 +1,4 @@
-//! Over a real socket: axum, hyper and HTTP/1.1 on a connection that is kept open.
+//! Raises in axum over a real socket: HTTP/1.1 on a connection that stays open.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use tokio::{
 };
 use tower_exception::{ExceptionLayer, HttpException};
 
-use crate::support::*;
+use crate::{guard::*, request::*};
 
 async fn handler(Extension(trace): Extension<Trace>) -> &'static str {
     sleep(Duration::from_millis(1)).await;
@@ -52,7 +52,7 @@ async fn middleware(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let trace = request.extensions().get::<Trace>().cloned();
-    let _answer = next.run(request).await;
+    let _response = next.run(request).await;
     raise(trace.unwrap()).await
 }
 
@@ -65,7 +65,7 @@ async fn stream_of(first: Option<&'static str>, trace: Trace) -> Body {
     Body::from_stream(first.chain(then))
 }
 
-/// A server on a port of its own, and what its raising functions told.
+/// Starts a server. Returns a connection to it, and the trace of its raising functions.
 async fn start() -> (TcpStream, Trace) {
     let trace = Trace::default();
     let app = Router::new()
@@ -96,10 +96,10 @@ async fn send(connection: &mut TcpStream, path: &str) {
     connection.write_all(request.as_bytes()).await.unwrap();
 }
 
-/// One response that has a length: its first line and its body.
+/// Receives a response with a length. Returns its first line and its body.
 async fn receive(connection: &mut TcpStream) -> (String, String) {
     let mut got = Vec::new();
-    within_limit(async {
+    within(async {
         loop {
             assert_ne!(
                 connection.read_buf(&mut got).await.unwrap(),
@@ -139,42 +139,42 @@ async fn on_one_connection(path: &str, expected: Left) {
 }
 
 #[tokio::test]
-async fn in_a_handler() {
+async fn a_raise_in_a_handler_needs_no_unwinding() {
     on_one_connection("/handler", Left::Dropped).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_a_handler_on_many_threads() {
+async fn a_raise_in_a_handler_on_many_threads_needs_no_unwinding() {
     on_one_connection("/handler", Left::Dropped).await;
 }
 
 #[tokio::test]
-async fn in_one_of_many_futures() {
+async fn a_raise_in_one_of_many_futures_unwinds() {
     on_one_connection("/one-of-many", Left::Unwound).await;
 }
 
 #[tokio::test]
-async fn in_an_extractor() {
+async fn a_raise_in_an_extractor_needs_no_unwinding() {
     on_one_connection("/extractor", Left::Dropped).await;
 }
 
 #[tokio::test]
-async fn in_a_middleware() {
+async fn a_raise_in_a_middleware_needs_no_unwinding() {
     on_one_connection("/middleware", Left::Dropped).await;
 }
 
-/// Everything up to the end of the connection.
+/// Sends one request, and returns all text up to the end of the connection.
 async fn to_the_end(path: &str) -> (String, Trace) {
     let (mut connection, trace) = start().await;
     send(&mut connection, path).await;
     let mut got = Vec::new();
-    // Either end is one: hyper may reset the connection.
-    let _ = within_limit(connection.read_to_end(&mut got)).await;
+    // hyper may reset the connection, which is an end too.
+    let _ = within(connection.read_to_end(&mut got)).await;
     (String::from_utf8(got).unwrap(), trace)
 }
 
 #[tokio::test]
-async fn in_a_later_frame_the_client_can_tell_that_it_has_a_half() {
+async fn a_raise_in_a_later_frame_is_visible_to_the_client() {
     let (got, trace) = to_the_end("/later-frame").await;
     assert!(got.starts_with("HTTP/1.1 200 OK"), "{got}");
     assert!(got.contains("transfer-encoding: chunked"), "{got}");
@@ -186,7 +186,7 @@ async fn in_a_later_frame_the_client_can_tell_that_it_has_a_half() {
 }
 
 #[tokio::test]
-async fn in_the_first_frame_too() {
+async fn a_raise_in_the_first_frame_is_visible_to_the_client() {
     let (got, trace) = to_the_end("/first-frame").await;
     assert!(!got.ends_with("0\r\n\r\n"), "no last chunk: {got}");
     assert_eq!(trace.left(), [Left::Dropped]);

@@ -1,5 +1,5 @@
-//! In tokio's combinators, which poll what they hold with the context that they are polled with: without
-//! unwinding.
+//! Raises in tokio's combinators. They pass on the context that they are polled with, so a raise
+//! needs no unwinding.
 
 use std::{
     future::pending,
@@ -12,11 +12,11 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::*;
+use crate::{guard::*, request::*};
 
 #[tokio::test]
-async fn select_beside_a_branch_that_waits() {
-    answered(Left::Dropped, |trace| async {
+async fn select_with_a_pending_branch_needs_no_unwinding() {
+    assert_caught(Left::Dropped, |trace| async {
         tokio::select! {
             text = raise::<String>(trace) => ok(text),
             () = pending() => unreachable!(),
@@ -26,15 +26,15 @@ async fn select_beside_a_branch_that_waits() {
 }
 
 #[tokio::test]
-async fn select_beside_a_branch_that_is_ready() {
+async fn a_raise_in_select_wins_over_a_ready_branch() {
     let went_on = AtomicBool::new(false);
-    answered(Left::Dropped, |trace| async {
+    assert_caught(Left::Dropped, |trace| async {
         tokio::select! {
             biased;
             () = raise(trace) => unreachable!(),
             () = async {} => {}
         }
-        // `select!` is done, so this still runs, to the next `.await` that has to wait.
+        // `select!` is ready, so this still runs, up to the next `.await` that is pending.
         went_on.store(true, Ordering::Relaxed);
         async {}.await;
         yield_now().await;
@@ -45,50 +45,50 @@ async fn select_beside_a_branch_that_is_ready() {
 }
 
 #[tokio::test]
-async fn select_whose_ready_branch_answers_at_once() {
-    answered(Left::Dropped, |trace| async {
+async fn a_raise_in_select_wins_over_a_response() {
+    assert_caught(Left::Dropped, |trace| async {
         tokio::select! {
             biased;
             () = raise(trace) => unreachable!(),
-            () = async {} => ok("thrown away: what was raised first wins"),
+            () = async {} => ok("dropped: the first raise wins"),
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn select_that_is_done_before_the_raising_branch_is_polled() {
-    let answer = serve(async {
+async fn a_branch_of_select_that_is_not_polled_does_not_raise() {
+    let response = serve(async {
         tokio::select! {
             biased;
             () = async {} => ok("nothing was raised"),
             () = exception().raise_async() => unreachable!(),
         }
     });
-    answer.await.assert(200, "nothing was raised");
+    response.await.assert(200, "nothing was raised");
 }
 
 #[tokio::test]
-async fn select_in_any_order_answers_one_or_the_other() {
+async fn select_in_random_order_responds_with_either_branch() {
     for _ in 0..100 {
-        let answer = serve(async {
+        let response = serve(async {
             tokio::select! {
                 () = exception().raise_async() => unreachable!(),
                 () = async {} => ok("ready"),
             }
         });
-        let answer = answer.await;
-        match answer.status.as_u16() {
-            200 => answer.assert(200, "ready"),
-            _ => answer.assert_exception(),
+        let response = response.await;
+        match response.status.as_u16() {
+            200 => response.assert(200, "ready"),
+            _ => response.assert_exception(),
         }
     }
 }
 
 #[tokio::test]
-async fn join() {
+async fn join_drops_its_other_branches() {
     let others = Trace::default();
-    answered(Left::Dropped, |trace| async {
+    assert_caught(Left::Dropped, |trace| async {
         let waits = async {
             let _guard = others.guard();
             pending::<()>().await;
@@ -101,8 +101,8 @@ async fn join() {
 }
 
 #[tokio::test]
-async fn join_later_than_the_others() {
-    answered(Left::Dropped, |trace| async {
+async fn join_needs_no_unwinding_in_a_later_poll() {
+    assert_caught(Left::Dropped, |trace| async {
         let late = async {
             yield_now().await;
             raise::<String>(trace).await
@@ -114,8 +114,8 @@ async fn join_later_than_the_others() {
 }
 
 #[tokio::test]
-async fn try_join() {
-    answered(Left::Dropped, |trace| async {
+async fn try_join_needs_no_unwinding() {
+    assert_caught(Left::Dropped, |trace| async {
         let fails = async {
             yield_now().await;
             Err::<(), BoxError>("an error that comes later".into())
@@ -127,8 +127,8 @@ async fn try_join() {
 }
 
 #[tokio::test]
-async fn an_error_in_the_same_poll_comes_too_late() {
-    answered(Left::Dropped, |trace| async {
+async fn an_error_after_a_raise_in_the_same_poll_is_dropped() {
+    assert_caught(Left::Dropped, |trace| async {
         let fails = async { Err::<(), BoxError>("an error".into()) };
         tokio::try_join!(raise::<Result<(), BoxError>>(trace), fails)?;
         unreachable!()
@@ -137,16 +137,16 @@ async fn an_error_in_the_same_poll_comes_too_late() {
 }
 
 #[tokio::test]
-async fn timeout_answers_before_the_time_is_over() {
-    answered(Left::Dropped, |trace| async {
+async fn timeout_ends_at_the_raise() {
+    assert_caught(Left::Dropped, |trace| async {
         ok(timeout(10 * LIMIT, raise::<String>(trace)).await?)
     })
     .await;
 }
 
 #[tokio::test]
-async fn timeout_around_timeout() {
-    answered(Left::Dropped, |trace| async {
+async fn nested_timeouts_end_at_the_raise() {
+    assert_caught(Left::Dropped, |trace| async {
         let inner = timeout(LIMIT, raise::<String>(trace));
         ok(timeout(Duration::from_secs(1), inner).await??)
     })
@@ -154,8 +154,8 @@ async fn timeout_around_timeout() {
 }
 
 #[tokio::test]
-async fn unconstrained_and_cooperative() {
-    answered(Left::Dropped, |trace| async {
+async fn unconstrained_and_cooperative_need_no_unwinding() {
+    assert_caught(Left::Dropped, |trace| async {
         let raising = coop::cooperative(raise::<String>(trace));
         ok(coop::unconstrained(raising).await)
     })
@@ -163,9 +163,9 @@ async fn unconstrained_and_cooperative() {
 }
 
 #[tokio::test]
-async fn with_no_budget_left() {
-    // tokio makes a task that has used up its budget wait; a raise needs none.
-    answered(Left::Dropped, |trace| async {
+async fn a_raise_needs_no_budget() {
+    // tokio lets a task without budget wait, but a raise needs no budget.
+    assert_caught(Left::Dropped, |trace| async {
         let (permits, mut received) = tokio::sync::mpsc::unbounded_channel();
         for _ in 0..1_000 {
             permits.send(()).unwrap();

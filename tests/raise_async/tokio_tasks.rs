@@ -1,4 +1,4 @@
-//! In a task of tokio's own: it unwinds there, and the `JoinError` holds the exception.
+//! Raises in tokio's tasks. The task unwinds, and the `JoinError` contains the exception.
 
 use std::{thread, time::Duration};
 
@@ -7,26 +7,26 @@ use tokio::{
     task::{self, JoinError, JoinSet, LocalSet, spawn_blocking, yield_now},
 };
 
-use crate::support::*;
+use crate::{guard::*, request::*};
 
-/// The handler gives the `JoinError` back as its error.
+/// Serves a handler that returns the `JoinError` as its error, and checks the response.
 async fn returned<T>(left: Left, join: impl AsyncFnOnce(Trace) -> Result<T, JoinError>) {
     let trace = Trace::default();
-    let answer = serve(async {
+    let response = serve(async {
         join(trace.clone()).await?;
         ok("joined")
     });
-    let answer = answer.await;
+    let response = response.await;
     if cfg!(feature = "tokio") {
-        answer.assert_exception();
+        response.assert_exception();
     } else {
-        answer.assert_error();
+        response.assert_error();
     }
     assert_eq!(trace.left(), [left]);
 }
 
 #[tokio::test]
-async fn spawn() {
+async fn a_spawned_task_unwinds() {
     returned(Left::Unwound, async |trace| {
         tokio::spawn(raise::<()>(trace)).await
     })
@@ -34,7 +34,7 @@ async fn spawn() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn spawn_on_many_threads() {
+async fn a_spawned_task_unwinds_on_many_threads() {
     returned(Left::Unwound, async |trace| {
         tokio::spawn(raise::<()>(trace)).await
     })
@@ -42,31 +42,31 @@ async fn spawn_on_many_threads() {
 }
 
 #[tokio::test]
-async fn spawn_that_nobody_joins() {
+async fn a_raise_in_an_unjoined_task_does_not_affect_the_request() {
     let trace = Trace::default();
-    let answer = serve(async {
+    let response = serve(async {
         tokio::spawn(raise::<()>(trace.clone()));
         while trace.left().is_empty() {
             yield_now().await;
         }
-        ok("the request is none the wiser")
+        ok("the request goes on")
     });
-    answer.await.assert(200, "the request is none the wiser");
+    response.await.assert(200, "the request goes on");
     assert_eq!(trace.left(), [Left::Unwound]);
 }
 
 #[tokio::test]
 async fn a_layer_in_the_spawned_task_catches_it_there() {
-    answered(Left::Dropped, |trace| async {
-        let answer = tokio::spawn(serve(raise::<HttpResult>(trace))).await?;
-        answer.assert_exception();
+    assert_caught(Left::Dropped, |trace| async {
+        let response = tokio::spawn(serve(raise::<HttpResult>(trace))).await?;
+        response.assert_exception();
         Err(exception().into())
     })
     .await;
 }
 
 #[tokio::test]
-async fn spawn_blocking_raises() {
+async fn spawn_blocking_unwinds() {
     returned(Left::Unwound, async |trace| {
         spawn_blocking(move || {
             let _guard = trace.guard();
@@ -78,7 +78,7 @@ async fn spawn_blocking_raises() {
 }
 
 #[tokio::test]
-async fn spawn_blocking_that_blocks_on_async_code() {
+async fn block_on_in_spawn_blocking_unwinds() {
     returned(Left::Unwound, async |trace| {
         spawn_blocking(move || Handle::current().block_on(raise::<()>(trace))).await
     })
@@ -86,7 +86,7 @@ async fn spawn_blocking_that_blocks_on_async_code() {
 }
 
 #[tokio::test]
-async fn join_set() {
+async fn join_set_unwinds() {
     returned(Left::Unwound, async |trace| {
         let mut set = JoinSet::new();
         set.spawn(raise::<()>(trace));
@@ -96,9 +96,9 @@ async fn join_set() {
 }
 
 #[tokio::test]
-async fn join_set_that_is_joined_whole() {
-    // `join_all` goes on with the panic itself, in the task that joins.
-    answered(Left::Unwound, |trace| async {
+async fn join_all_of_a_join_set_unwinds() {
+    // `join_all` resumes the panic in the task that joins.
+    assert_caught(Left::Unwound, |trace| async {
         let mut set = JoinSet::new();
         set.spawn(raise::<String>(trace));
         ok(set.join_all().await.concat())
@@ -107,8 +107,8 @@ async fn join_set_that_is_joined_whole() {
 }
 
 #[tokio::test]
-async fn local_set_run_in_the_handler() {
-    // Its tasks are run within the layer's own poll, by contexts of their own.
+async fn local_set_in_the_handler_unwinds() {
+    // Its tasks run within the layer's own poll, with contexts of their own.
     returned(Left::Unwound, async |trace| {
         let local = LocalSet::new();
         let task = local.spawn_local(raise::<()>(trace));
@@ -118,29 +118,29 @@ async fn local_set_run_in_the_handler() {
 }
 
 #[tokio::test]
-async fn local_set_the_future_it_runs_until() {
-    answered(Left::Dropped, |trace| async {
+async fn the_main_future_of_a_local_set_needs_no_unwinding() {
+    assert_caught(Left::Dropped, |trace| async {
         ok(LocalSet::new().run_until(raise::<String>(trace)).await)
     })
     .await;
 }
 
 #[tokio::test]
-async fn local_set_around_the_layer() {
+async fn a_layer_in_a_local_set_catches() {
     let local = LocalSet::new();
     let inside = local.run_until(async {
         returned(Left::Unwound, async |trace| {
             task::spawn_local(raise::<()>(trace)).await
         })
         .await;
-        answered(Left::Dropped, raise).await;
+        assert_caught(Left::Dropped, raise).await;
     });
-    within_limit(inside).await;
+    within(inside).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn block_in_place() {
-    answered(Left::Unwound, |trace| async {
+async fn block_in_place_unwinds() {
+    assert_caught(Left::Unwound, |trace| async {
         ok(task::block_in_place(|| {
             Handle::current().block_on(raise::<String>(trace))
         }))
@@ -149,8 +149,8 @@ async fn block_in_place() {
 }
 
 #[tokio::test]
-async fn another_thread_knows_nothing_of_this_ones_layer() {
-    answered(Left::Unwound, |trace| async {
+async fn the_layer_does_not_catch_on_another_thread() {
+    assert_caught(Left::Unwound, |trace| async {
         thread::scope(|scope| {
             let other = scope.spawn(|| futures_executor::block_on(raise::<()>(trace)));
             match other.join() {
@@ -163,9 +163,9 @@ async fn another_thread_knows_nothing_of_this_ones_layer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_moves_between_threads() {
+async fn a_request_may_move_between_threads() {
     for _ in 0..50 {
-        let task = tokio::spawn(answered(Left::Dropped, |trace| async {
+        let task = tokio::spawn(assert_caught(Left::Dropped, |trace| async {
             for _ in 0..20 {
                 yield_now().await;
             }

@@ -1,4 +1,4 @@
-//! Exceptions after the handshake.
+//! Failures after the handshake.
 
 use std::{panic::panic_any, sync::Arc};
 
@@ -10,13 +10,14 @@ use http_body_util::Full;
 use tokio::sync::Notify;
 use tower::{BoxError, Layer};
 use tower_exception::{
-    Caught, CloseCode, Custom, ExceptionLayer, HttpException, Panic, WebSocketException,
+    Caught, CloseCode, ExceptionLayer, HttpException, Panic, WebSocketException, WebSockets,
+    config::Configured,
 };
 
-use crate::support::*;
+use crate::support::websocket::*;
 
-/// An app whose WebSockets end in every way that there is, after a message.
-fn every_way(layer: ExceptionLayer<Custom>) -> Router {
+/// Returns an app whose WebSockets end in every way, after one echo.
+fn every_way(layer: ExceptionLayer<Configured>) -> Router {
     macro_rules! ways {
         ($of:ident: $($path:literal => $ending:expr,)*) => {
             Router::new()$(.route($path, $of(async |mut socket: WebSocket| {
@@ -32,7 +33,7 @@ fn every_way(layer: ExceptionLayer<Custom>) -> Router {
         "/panicked" => panic!("{SECRET_TEXT}"),
         "/dropped" => {},
     };
-    let caught = ways! { caught:
+    let caught = ways! { catching:
         "/returned" => Err(no_swearing().into()),
         "/hidden" => Err(std::io::Error::other(no_swearing()).into()),
         "/raised" => no_swearing().raise(),
@@ -52,73 +53,74 @@ fn every_way(layer: ExceptionLayer<Custom>) -> Router {
 }
 
 #[tokio::test]
-async fn whichever_way() {
-    let (layer, mut told) = observed(upgrades());
+async fn every_failure_becomes_a_close_frame_and_a_report() {
+    let websockets = WebSockets::new();
+    let (layer, mut reports) = observed(layer_with(&websockets));
     let address = serve(every_way(layer.clone())).await;
-    let secret = format!("Panicked Upgraded Close(1011): panicked: {SECRET_TEXT}");
-    let secret_error = format!("Returned Upgraded Close(1011): {SECRET_TEXT}");
+    let secret = format!("Panicked WebSocket Close(1011): panicked: {SECRET_TEXT}");
+    let secret_error = format!("Returned WebSocket Close(1011): {SECRET_TEXT}");
     for protocol in PROTOCOLS {
-        for (path, expected, expected_told) in [
+        for (path, expected, expected_report) in [
             (
                 "/bare/raised",
                 code(1008, "no swearing"),
-                Some("Raised Upgraded Close(1008): 1008: no swearing"),
+                Some("Raised WebSocket Close(1008): 1008: no swearing"),
             ),
             (
                 "/bare/raised-async",
                 code(1008, "no swearing"),
-                Some("Raised Upgraded Close(1008): 1008: no swearing"),
+                Some("Raised WebSocket Close(1008): 1008: no swearing"),
             ),
             (
                 "/bare/http",
                 code(4404, "no such room"),
-                Some("Raised Upgraded Close(4404): 404: no such room"),
+                Some("Raised WebSocket Close(4404): 404: no such room"),
             ),
             (
                 "/bare/panicked",
                 code(1011, ""),
-                Some("Panicked Upgraded Close(1011): panicked"),
+                Some("Panicked WebSocket Close(1011): panicked"),
             ),
             ("/bare/dropped", code(1000, ""), None),
             (
                 "/caught/returned",
                 code(1008, "no swearing"),
-                Some("Returned Upgraded Close(1008): 1008: no swearing"),
+                Some("Returned WebSocket Close(1008): 1008: no swearing"),
             ),
             (
                 "/caught/hidden",
                 code(1008, "no swearing"),
-                Some("Returned Upgraded Close(1008): 1008: no swearing"),
+                Some("Returned WebSocket Close(1008): 1008: no swearing"),
             ),
             (
                 "/caught/raised",
                 code(1008, "no swearing"),
-                Some("Raised Upgraded Close(1008): 1008: no swearing"),
+                Some("Raised WebSocket Close(1008): 1008: no swearing"),
             ),
             (
                 "/caught/raised-async",
                 code(1008, "no swearing"),
-                Some("RaisedAsync Upgraded Close(1008): 1008: no swearing"),
+                Some("RaisedAsync WebSocket Close(1008): 1008: no swearing"),
             ),
             (
                 "/caught/panic-any",
                 code(1008, "no swearing"),
-                Some("Raised Upgraded Close(1008): 1008: no swearing"),
+                Some("Raised WebSocket Close(1008): 1008: no swearing"),
             ),
             (
                 "/caught/task",
                 code(1008, "no swearing"),
-                Some("Raised Upgraded Close(1008): 1008: no swearing"),
+                Some("Raised WebSocket Close(1008): 1008: no swearing"),
             ),
             (
                 "/caught/http",
                 code(4404, "no such room"),
-                Some("Returned Upgraded Close(4404): 404: no such room"),
+                Some("Returned WebSocket Close(4404): 404: no such room"),
             ),
             (
                 "/caught/http-plain",
                 code(4409, "Conflict"),
-                Some("Returned Upgraded Close(4409): 409: Conflict"),
+                Some("Returned WebSocket Close(4409): 409: Conflict"),
             ),
             ("/caught/error", code(1011, ""), Some(&secret_error)),
             ("/caught/panicked", code(1011, ""), Some(&secret)),
@@ -126,18 +128,18 @@ async fn whichever_way() {
         ] {
             let mut client = connect_over(protocol, address, path).await;
             assert_eq!(closed_after_hello(&mut client).await, expected, "{path}");
-            if let Some(expected) = expected_told {
-                assert_eq!(told.next().await, expected, "{path}");
+            if let Some(expected) = expected_report {
+                assert_eq!(reports.next().await, expected, "{path}");
             }
-            told.assert_nothing_else();
+            reports.assert_none();
         }
     }
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
 }
 
 #[tokio::test]
-async fn close_on_drop() {
-    let layer = upgrades().close_on_drop(CloseCode::GOING_AWAY);
+async fn close_on_drop_sets_the_code_of_a_dropped_connection() {
+    let layer = layer_with(&WebSockets::new().close_on_drop(CloseCode::GOING_AWAY));
     let address = serve(every_way(layer.clone())).await;
     for path in ["/bare/dropped", "/caught/done"] {
         let mut client = connect(address, path).await;
@@ -146,8 +148,8 @@ async fn close_on_drop() {
     let mut client = connect(address, "/bare/panicked").await;
     assert_eq!(closed_after_hello(&mut client).await, code(1011, ""));
 
-    let layer = upgrades().close_on_drop(None);
-    let address = serve(every_way(layer.clone())).await;
+    let websockets = WebSockets::new().close_on_drop(None);
+    let address = serve(every_way(layer_with(&websockets))).await;
     for path in ["/bare/dropped", "/caught/done"] {
         let mut client = Raw::open(address, path).await;
         client.send(&masked(TEXT, b"hello")).await;
@@ -155,14 +157,15 @@ async fn close_on_drop() {
     }
     let mut client = connect(address, "/bare/panicked").await;
     assert_eq!(closed_after_hello(&mut client).await, code(1011, ""));
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
 }
 
 #[tokio::test]
-async fn an_aborted_task_has_dropped_it() {
-    let layer = upgrades();
+async fn an_aborted_task_drops_the_connection() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
     let (sender, mut tasks) = tokio::sync::mpsc::unbounded_channel();
-    let app = accepting(move |io: Bare| {
+    let app = accepting(move |io: ServerIo| {
         let task = tokio::spawn(async move {
             let _io = io;
             pending::<()>().await
@@ -174,12 +177,12 @@ async fn an_aborted_task_has_dropped_it() {
     let mut client = connect(address, "/").await;
     within(tasks.recv()).await.unwrap().abort();
     assert_eq!(closed(&mut client).await, code(1000, ""));
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
 }
 
 #[tokio::test]
-async fn handlers_apply() {
-    let layer = upgrades()
+async fn handlers_apply_after_the_handshake() {
+    let layer = websocket_layer()
         .on(|_: Caught<SecretError>| HttpException::bad_gateway("the database is away"))
         .on(async |exception: Caught<WebSocketException>| {
             tokio::task::yield_now().await;
@@ -192,7 +195,7 @@ async fn handlers_apply() {
                 .unwrap()
         })
         .on_panic(|_: Caught<Panic>| StatusCode::SERVICE_UNAVAILABLE);
-    let (layer, mut told) = observed(layer);
+    let (layer, mut reports) = observed(layer);
     let address = serve(every_way(layer.clone())).await;
     for (path, expected) in [
         ("/caught/error", code(4502, "the database is away")),
@@ -208,28 +211,28 @@ async fn handlers_apply() {
         let close = closed_after_hello(&mut client).await;
         assert_eq!(close, expected, "{path}");
         if path != "/bare/dropped" {
-            let told = told.next().await;
+            let report = reports.next().await.to_string();
             assert!(
-                told.contains(&format!("Upgraded Close({})", close.0)),
-                "{told}"
+                report.contains(&format!("WebSocket Close({})", close.0)),
+                "{report}"
             );
         }
-        told.assert_nothing_else();
+        reports.assert_none();
     }
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_makes_it_1011() {
+async fn a_handler_that_panics_is_a_1011() {
     fn raise() -> StatusCode {
         panic!("{SECRET_TEXT}")
     }
-    let layer = upgrades()
+    let layer = websocket_layer()
         .on(|_: Caught<WebSocketException>| raise())
         .on(async |_: Caught<SecretError>| raise())
         .on_status(StatusCode::NOT_FOUND, async |_: Caught<HttpException>| {
             no_swearing().raise_async::<StatusCode>().await
         });
-    let (layer, mut told) = observed(layer);
+    let (layer, mut reports) = observed(layer);
     let address = serve(every_way(layer.clone())).await;
     for (path, cause) in [
         ("/caught/returned", "Panicked"),
@@ -242,51 +245,50 @@ async fn a_handler_that_panics_makes_it_1011() {
             code(1011, ""),
             "{path}"
         );
-        let failed = told.next().await;
+        let failed = reports.next().await.to_string();
         assert!(
-            failed.starts_with(&format!("{cause} Answer Close(1011)")),
+            failed.starts_with(&format!("{cause} Handling Close(1011)")),
             "{failed}"
         );
-        let answered = told.next().await;
+        let handled = reports.next().await.to_string();
         assert!(
-            answered.starts_with("Returned Upgraded Close(1011)"),
-            "{answered}"
+            handled.starts_with("Returned WebSocket Close(1011)"),
+            "{handled}"
         );
-        told.assert_nothing_else();
+        reports.assert_none();
     }
 }
 
-/// The client's patience is as long as the close timeout, and no longer.
+/// The close timeout also limits the time of a handler.
 #[tokio::test]
-async fn a_handler_that_never_answers_makes_it_1011() {
+async fn a_handler_that_is_pending_forever_is_a_1011() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
             panic!("{SECRET_TEXT}");
         }
     }
-    let layer = upgrades()
-        .close_timeout(std::time::Duration::from_millis(50))
-        .on(async |_: Caught<WebSocketException>| {
-            let _bomb = Bomb;
-            pending::<StatusCode>().await
-        });
-    let (layer, mut told) = observed(layer);
+    let websockets = WebSockets::new().close_timeout(std::time::Duration::from_millis(50));
+    let layer = layer_with(&websockets).on(async |_: Caught<WebSocketException>| {
+        let _bomb = Bomb;
+        pending::<StatusCode>().await
+    });
+    let (layer, mut reports) = observed(layer);
     let address = serve(every_way(layer.clone())).await;
     let mut client = connect(address, "/caught/returned").await;
     client.send("hello".into()).await.unwrap();
     assert_eq!(closed_after(&mut client, &["hello"]).await, code(1011, ""));
     assert_eq!(
-        told.next().await,
-        "Returned Upgraded Close(1011): 1008: no swearing"
+        reports.next().await,
+        "Returned WebSocket Close(1011): 1008: no swearing"
     );
-    told.assert_nothing_else();
-    all_closed(&layer).await;
+    reports.assert_none();
+    all_closed(&websockets).await;
 }
 
 #[tokio::test]
 async fn an_observer_that_panics_changes_nothing() {
-    let layer = upgrades().observe(|_: &Caught, _| panic!("{SECRET_TEXT}"));
+    let layer = websocket_layer().observe(|_: &Caught, _| panic!("{SECRET_TEXT}"));
     let address = serve(every_way(layer.clone())).await;
     for path in ["/bare/raised", "/caught/returned"] {
         let mut client = connect(address, path).await;
@@ -295,14 +297,15 @@ async fn an_observer_that_panics_changes_nothing() {
     }
 }
 
-/// What fails because the connection was taken away is no news.
+/// An error that the close itself causes in the application is not reported.
 #[tokio::test]
-async fn a_consequence_of_the_close_is_not_told_of() {
-    let (layer, mut told) = observed(upgrades());
+async fn a_consequence_of_the_close_is_not_reported() {
+    let websockets = WebSockets::new();
+    let (layer, mut reports) = observed(layer_with(&websockets));
     let ended = Arc::new(Notify::new());
     let route = {
         let ended = Arc::clone(&ended);
-        caught(move |mut socket: WebSocket| {
+        catching(move |mut socket: WebSocket| {
             let ended = Arc::clone(&ended);
             async move {
                 echo_one(&mut socket).await;
@@ -315,12 +318,11 @@ async fn a_consequence_of_the_close_is_not_told_of() {
     let address = serve(app(route, layer.clone())).await;
     let mut client = connect(address, "/").await;
     client.send("hello".into()).await.unwrap();
-    let upgrades = layer.upgrades();
     let echoed = within(client.next()).await.unwrap().unwrap();
     assert_eq!(echoed, "hello".into());
-    let closing = upgrades.close_all(WebSocketException::new(CloseCode::SERVICE_RESTART));
+    let closing = websockets.close_all(WebSocketException::new(CloseCode::SERVICE_RESTART));
     let (close, ()) = tokio::join!(closed(&mut client), closing);
     assert_eq!(close, code(1012, ""));
     within(ended.notified()).await;
-    told.assert_nothing_else();
+    reports.assert_none();
 }

@@ -1,4 +1,4 @@
-//! Exceptions before the handshake is answered.
+//! Failures before the handshake is answered.
 
 use std::{
     io,
@@ -14,14 +14,14 @@ use hyper::body::Incoming;
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_exception::{
     Caught, CloseCode, Exception, ExceptionLayer, HttpException, RequestHead, WebSocketException,
-    render::Rendered,
+    WebSockets, render::Rendered,
 };
 
-use crate::support::*;
+use crate::support::websocket::*;
 
-type Answered = Result<Response<Full<Bytes>>, BoxError>;
+type AppResult = Result<Response<Full<Bytes>>, BoxError>;
 
-async fn failing(request: Request<Incoming>) -> Answered {
+async fn failing(request: Request<Incoming>) -> AppResult {
     match request.uri().path() {
         "/returned" => Err(no_swearing().into()),
         "/either" => Err(Exception::from(no_swearing()).into()),
@@ -42,11 +42,12 @@ async fn failing(request: Request<Incoming>) -> Answered {
 }
 
 #[tokio::test]
-async fn whichever_way() {
-    let (layer, mut told) = observed(upgrades());
+async fn a_websocket_exception_by_every_mechanism_becomes_a_close_frame() {
+    let websockets = WebSockets::new();
+    let (layer, mut reports) = observed(layer_with(&websockets));
     let address = serve(layer.layer(service_fn(failing))).await;
     for protocol in PROTOCOLS {
-        for (path, how) in [
+        for (path, mechanism) in [
             ("/returned", "Returned"),
             ("/either", "Returned"),
             ("/hidden", "Returned"),
@@ -63,31 +64,31 @@ async fn whichever_way() {
                 "{path}"
             );
             assert_eq!(
-                told.next().await,
-                format!("{how} Future Close(1008): 1008: no swearing"),
+                reports.next().await,
+                format!("{mechanism} Future Close(1008): 1008: no swearing"),
                 "{path}"
             );
         }
     }
-    told.assert_nothing_else();
-    all_closed(&layer).await;
+    reports.assert_none();
+    all_closed(&websockets).await;
 }
 
 #[tokio::test]
-async fn in_call() {
-    let raising = |_: Request<Incoming>| -> std::future::Ready<Answered> { no_swearing().raise() };
-    let (layer, mut told) = observed(upgrades());
+async fn a_websocket_exception_in_call_becomes_a_close_frame() {
+    let raising = |_: Request<Incoming>| -> std::future::Ready<AppResult> { no_swearing().raise() };
+    let (layer, mut reports) = observed(websocket_layer());
     let address = serve(layer.layer(service_fn(raising))).await;
     let mut client = connect(address, "/").await;
     assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
     assert_eq!(
-        told.next().await,
+        reports.next().await,
         "Raised Call Close(1008): 1008: no swearing"
     );
 }
 
 #[tokio::test]
-async fn in_poll_ready() {
+async fn a_websocket_exception_in_poll_ready_becomes_a_close_frame() {
     #[derive(Clone)]
     struct Broken;
     impl Service<Request<Incoming>> for Broken {
@@ -101,21 +102,22 @@ async fn in_poll_ready() {
             pending()
         }
     }
-    let (layer, mut told) = observed(upgrades());
+    let (layer, mut reports) = observed(websocket_layer());
     let address = serve(layer.layer(Broken)).await;
     for protocol in PROTOCOLS {
         let mut client = connect_over(protocol, address, "/").await;
         assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
         assert_eq!(
-            told.next().await,
-            "Returned Readiness Close(1008): 1008: no swearing"
+            reports.next().await,
+            "Returned PollReady Close(1008): 1008: no swearing"
         );
     }
 }
 
 #[tokio::test]
-async fn an_http_exception_or_an_error_is_an_ordinary_response() {
-    let (layer, mut told) = observed(upgrades());
+async fn an_http_exception_or_an_error_is_an_http_response() {
+    let websockets = WebSockets::new();
+    let (layer, mut reports) = observed(layer_with(&websockets));
     let address = serve(layer.layer(service_fn(failing))).await;
     for (path, status) in [("/http", 401), ("/secret", 500)] {
         let mut client = Raw::connect(address).await;
@@ -126,14 +128,14 @@ async fn an_http_exception_or_an_error_is_an_ordinary_response() {
     }
     for _ in 0..2 {
         let expected = "Returned Future Status(401): 401: who are you?";
-        assert_eq!(told.next().await, expected);
+        assert_eq!(reports.next().await, expected);
     }
-    assert_eq!(layer.upgrades().count(), 0);
+    assert_eq!(websockets.count(), 0);
 }
 
 #[tokio::test]
-async fn what_goes_over_the_wire_is_as_rfc_6455_has_it() {
-    let address = serve(upgrades().layer(service_fn(failing))).await;
+async fn the_bytes_conform_to_rfc_6455() {
+    let address = serve(websocket_layer().layer(service_fn(failing))).await;
     let mut client = Raw::connect(address).await;
     let head = client.ask(&handshake("/returned", &[])).await;
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
@@ -149,10 +151,10 @@ async fn what_goes_over_the_wire_is_as_rfc_6455_has_it() {
 }
 
 #[tokio::test]
-async fn the_first_subprotocol_that_is_offered_is_taken_up() {
-    let address = serve(upgrades().layer(service_fn(failing))).await;
+async fn the_first_offered_subprotocol_is_selected() {
+    let address = serve(websocket_layer().layer(service_fn(failing))).await;
     let none: &[&str] = &[];
-    for (offered, taken_up) in [
+    for (offered, selected) in [
         (none, none),
         (&["chat"], &["chat"]),
         (&["chat, superchat"], &["chat"]),
@@ -171,7 +173,7 @@ async fn the_first_subprotocol_that_is_offered_is_taken_up() {
         let head = client.ask(&handshake("/returned", &lines)).await;
         assert_eq!(
             header(&head, "sec-websocket-protocol"),
-            taken_up,
+            selected,
             "{offered:?}"
         );
         assert_eq!(client.take(2).await[0], CLOSE);
@@ -182,8 +184,9 @@ async fn the_first_subprotocol_that_is_offered_is_taken_up() {
 }
 
 #[tokio::test]
-async fn handlers_come_first() {
-    let layer = upgrades()
+async fn handlers_apply_before_the_handshake() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets)
         .on(
             |exception: Caught<WebSocketException>| match exception.request().uri().path() {
                 "/another" => Exception::from(exception.clone().with_reason("mind your language")),
@@ -198,8 +201,8 @@ async fn handlers_come_first() {
             },
         )
         .on(|_: Caught<SecretError>| WebSocketException::new(CloseCode::INTERNAL_ERROR));
-    let (layer, mut told) = observed(layer);
-    let app = service_fn(async |request: Request<Incoming>| -> Answered {
+    let (layer, mut reports) = observed(layer);
+    let app = service_fn(async |request: Request<Incoming>| -> AppResult {
         match request.uri().path() {
             "/status" => Err(HttpException::unauthorized("who are you?").into()),
             "/error" => Err(SecretError.into()),
@@ -222,48 +225,49 @@ async fn handlers_come_first() {
         ] {
             let mut client = connect_over(protocol, address, path).await;
             assert_eq!(closed(&mut client).await, close);
-            assert_eq!(told.next().await, expected);
+            assert_eq!(reports.next().await, expected);
         }
         let mut client = connect_over(protocol, address, "/error").await;
         assert_eq!(closed(&mut client).await, code(1011, ""));
-        told.next().await;
+        reports.next().await;
     }
     let mut client = Raw::connect(address).await;
     let head = client.ask(&handshake("/http", &[])).await;
     assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
     let expected = "Returned Future Status(403): 1008: no swearing";
-    assert_eq!(told.next().await, expected);
+    assert_eq!(reports.next().await, expected);
     assert_eq!(extended_connect(address, "/http", &[]).await.status(), 403);
-    assert_eq!(told.next().await, expected);
-    told.assert_nothing_else();
-    all_closed(&layer).await;
+    assert_eq!(reports.next().await, expected);
+    reports.assert_none();
+    all_closed(&websockets).await;
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_makes_it_a_500() {
-    let layer = upgrades().on(|_: Caught<WebSocketException>| -> StatusCode {
+async fn a_handler_that_panics_is_a_500() {
+    let layer = websocket_layer().on(|_: Caught<WebSocketException>| -> StatusCode {
         panic!("{SECRET_TEXT}");
     });
-    let (layer, mut told) = observed(layer);
+    let (layer, mut reports) = observed(layer);
     let address = serve(layer.layer(service_fn(failing))).await;
     let mut client = Raw::connect(address).await;
     let head = client.ask(&handshake("/returned", &[])).await;
     assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
     assert_eq!(
-        told.next().await,
-        format!("Panicked Answer Status(500): panicked: {SECRET_TEXT}")
+        reports.next().await,
+        format!("Panicked Handling Status(500): panicked: {SECRET_TEXT}")
     );
     assert_eq!(
-        told.next().await,
+        reports.next().await,
         "Returned Future Status(500): 1008: no swearing"
     );
-    told.assert_nothing_else();
+    reports.assert_none();
 }
 
 #[tokio::test]
-async fn reject_with_http() {
-    let layer = upgrades().reject_with_http(StatusCode::NOT_ACCEPTABLE);
-    let (layer, mut told) = observed(layer);
+async fn reject_handshake_with_is_an_http_response() {
+    let websockets = WebSockets::new().reject_handshake_with(StatusCode::NOT_ACCEPTABLE);
+    let layer = layer_with(&websockets);
+    let (layer, mut reports) = observed(layer);
     let address = serve(layer.layer(service_fn(failing))).await;
     for path in ["/returned", "/raised-async", "/attached"] {
         let mut client = Raw::connect(address).await;
@@ -273,51 +277,57 @@ async fn reject_with_http() {
         let body = r#"{"detail":"no swearing"}"#;
         assert_eq!(client.take(body.len()).await, body.as_bytes());
         assert!(
-            told.next()
+            reports
+                .next()
                 .await
+                .to_string()
                 .ends_with("Status(406): 1008: no swearing")
         );
         let response = extended_connect(address, path, &[]).await;
         assert_eq!(response.status(), 406);
         assert!(
-            told.next()
+            reports
+                .next()
                 .await
+                .to_string()
                 .ends_with("Status(406): 1008: no swearing")
         );
     }
-    assert_eq!(layer.upgrades().count(), 0);
+    assert_eq!(websockets.count(), 0);
 }
 
 #[tokio::test]
-async fn a_rejection_that_is_adopted_may_become_a_close() {
-    let layer = upgrades()
+async fn an_adopted_rejection_may_become_a_close_frame() {
+    let layer = websocket_layer()
         .adopt_error_responses()
         .on_status(StatusCode::NOT_FOUND, |_: Caught<HttpException>| {
-            WebSocketException::new(CloseCode::new(4404).unwrap())
+            WebSocketException::new(CloseCode::from_u16(4404).unwrap())
         });
-    let app = service_fn(async |_: Request<Incoming>| -> Answered {
+    let app = service_fn(async |_: Request<Incoming>| -> AppResult {
         let response = Response::builder().status(StatusCode::NOT_FOUND);
         Ok(response.body(Full::default())?)
     });
-    let (layer, mut told) = observed(layer);
+    let (layer, mut reports) = observed(layer);
     let address = serve(layer.layer(app)).await;
     for protocol in PROTOCOLS {
         let mut client = connect_over(protocol, address, "/").await;
         assert_eq!(closed(&mut client).await, code(4404, ""));
         assert_eq!(
-            told.next().await,
+            reports.next().await,
             "Adopted Future Close(4404): 404: Not Found"
         );
     }
 }
 
 #[tokio::test]
-async fn a_renderer_is_for_http() {
+async fn a_renderer_applies_to_http_only() {
     fn in_capitals(exception: &HttpException, _: &RequestHead) -> Rendered {
         let body = exception.to_string().to_uppercase();
         Rendered::new(HeaderValue::from_static("text/plain"), body)
     }
-    let layer = ExceptionLayer::new().with_upgrades().render(in_capitals);
+    let layer = ExceptionLayer::new()
+        .with_websockets(WebSockets::new())
+        .with_renderer(in_capitals);
     let address = serve(layer.layer(service_fn(failing))).await;
     for path in ["/returned", "/attached"] {
         let mut client = connect(address, path).await;

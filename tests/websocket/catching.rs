@@ -1,4 +1,5 @@
-//! The handle's `catch`, beyond a callback that fails.
+//! `WebSocketHandle::catch` with several tasks, cancellation, and sockets that outlive the
+//! callback.
 
 use std::{
     pin::pin,
@@ -12,21 +13,21 @@ use axum::{
 use futures_util::{SinkExt, StreamExt, future::pending};
 use tokio::sync::{Notify, mpsc};
 use tower::{BoxError, Layer};
-use tower_exception::UpgradeHandle;
+use tower_exception::{WebSocketHandle, WebSockets};
 
-use crate::support::*;
+use crate::support::websocket::*;
 
-/// An app whose WebSockets are left to `serving`, which has the handle too.
+/// Serves an app that hands its WebSockets and their handles to `serving`.
 async fn with_handle<F, Fut>(
-    layer: tower_exception::ExceptionLayer<tower_exception::Custom>,
+    layer: tower_exception::ExceptionLayer<tower_exception::config::Configured>,
     serving: F,
 ) -> std::net::SocketAddr
 where
-    F: Fn(WebSocket, UpgradeHandle) -> Fut + Clone + Send + Sync + 'static,
+    F: Fn(WebSocket, WebSocketHandle) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
     let route = any(
-        async move |upgrade: WebSocketUpgrade, handle: UpgradeHandle| {
+        async move |upgrade: WebSocketUpgrade, handle: WebSocketHandle| {
             upgrade.on_upgrade(move |socket| serving(socket, handle))
         },
     );
@@ -34,26 +35,31 @@ where
 }
 
 #[tokio::test]
-async fn a_callback_that_fails_before_it_makes_its_future() {
+async fn a_callback_may_fail_before_it_returns_its_future() {
     type Made = std::future::Ready<Result<(), BoxError>>;
-    let (layer, mut told) = observed(upgrades());
-    let raising = app(caught(|_| -> Made { no_swearing().raise() }), layer.clone());
+    let websockets = WebSockets::new();
+    let (layer, mut reports) = observed(layer_with(&websockets));
+    let raising = app(
+        catching(|_| -> Made { no_swearing().raise() }),
+        layer.clone(),
+    );
     let panicking = app(
-        caught(|_| -> Made { panic!("{SECRET_TEXT}") }),
+        catching(|_| -> Made { panic!("{SECRET_TEXT}") }),
         layer.clone(),
     );
     let mut client = connect(serve(raising).await, "/").await;
     assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
     let mut client = connect(serve(panicking).await, "/").await;
     assert_eq!(closed(&mut client).await, code(1011, ""));
-    all_closed(&layer).await;
-    assert_eq!(told.all().len(), 2);
+    all_closed(&websockets).await;
+    assert_eq!(reports.take().len(), 2);
 }
 
-/// The first one that fails closes the connection; that the others fail too, for reasons of their own, is told.
+/// The first failure closes the connection. The failures of other tasks are reported.
 #[tokio::test]
-async fn in_two_tasks() {
-    let (layer, mut told) = observed(upgrades());
+async fn the_first_of_two_tasks_to_fail_closes_the_connection() {
+    let websockets = WebSockets::new();
+    let (layer, mut reports) = observed(layer_with(&websockets));
     let address = with_handle(layer.clone(), async |socket, handle| {
         let (_writing, mut reading) = socket.split();
         let another = tokio::spawn(handle.clone().catch(async |()| {
@@ -81,18 +87,19 @@ async fn in_two_tasks() {
     let mut client = connect(address, "/").await;
     client.send("hello".into()).await.unwrap();
     assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
-    let expected = "Returned Upgraded Close(1008): 1008: no swearing";
-    let late = format!("Returned Upgraded CutShort: {SECRET_TEXT}");
-    let mut both = [told.next().await, told.next().await];
+    let expected = "Returned WebSocket Close(1008): 1008: no swearing";
+    let second = format!("Returned WebSocket Aborted: {SECRET_TEXT}");
+    let mut both = [reports.next().await, reports.next().await].map(|report| report.to_string());
     both.sort();
-    assert_eq!(both, [expected.to_owned(), late]);
-    all_closed(&layer).await;
+    assert_eq!(both, [second, expected.to_owned()]);
+    all_closed(&websockets).await;
 }
 
-/// As long as one is at work, the connection waits for what it comes to.
+/// The connection waits for the last task, which may still fail.
 #[tokio::test]
-async fn in_two_tasks_of_which_one_has_ended_well() {
-    let layer = upgrades();
+async fn the_connection_waits_for_the_second_task() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
     let (sender, mut go_on) = mpsc::unbounded_channel();
     let address = with_handle(layer.clone(), move |socket, handle| {
         let sender = sender.clone();
@@ -117,16 +124,16 @@ async fn in_two_tasks_of_which_one_has_ended_well() {
     client.send("hello".into()).await.unwrap();
     let echoed = within(client.next()).await.unwrap().unwrap();
     assert_eq!(echoed, "hello".into());
-    assert_eq!(layer.upgrades().count(), 1);
+    assert_eq!(websockets.count(), 1);
     go_on.recv().await.unwrap().notify_one();
     assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
 }
 
-/// It is dropped by what unwinds around it.
+/// The `catch` is dropped by an unwinding outside of it.
 #[tokio::test]
-async fn something_around_it_raises() {
+async fn an_unwinding_outside_of_the_catch_closes_the_connection() {
     for (panics, expected) in [(false, code(1008, "no swearing")), (true, code(1011, ""))] {
-        let address = with_handle(upgrades(), move |socket, handle| async move {
+        let address = with_handle(websocket_layer(), move |socket, handle| async move {
             let catching = handle.catch(async |socket: WebSocket| {
                 let _socket = socket;
                 pending().await
@@ -146,8 +153,9 @@ async fn something_around_it_raises() {
 }
 
 #[tokio::test]
-async fn it_is_aborted() {
-    let layer = upgrades();
+async fn an_aborted_catch_drops_the_connection() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
     let (sender, mut tasks) = mpsc::unbounded_channel();
     let address = with_handle(layer.clone(), move |socket, handle| {
         let catching = handle.catch(async |socket: WebSocket| {
@@ -162,12 +170,13 @@ async fn it_is_aborted() {
     let mut client = connect(address, "/").await;
     within(tasks.recv()).await.unwrap().abort();
     assert_eq!(closed(&mut client).await, code(1000, ""));
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
 }
 
 #[tokio::test]
-async fn its_future_is_kept_when_it_is_done() {
-    let layer = upgrades();
+async fn a_completed_catch_need_not_be_dropped() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
     let address = with_handle(layer.clone(), async |socket, handle| {
         let catching = handle.catch(async |mut socket: WebSocket| {
             echo_one(&mut socket).await;
@@ -180,13 +189,13 @@ async fn its_future_is_kept_when_it_is_done() {
     .await;
     let mut client = connect(address, "/").await;
     assert_eq!(closed_after_hello(&mut client).await, code(1000, ""));
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
 }
 
-/// A callback that is never called catches nothing, and holds nothing back.
+/// A callback that is never called catches nothing, and delays nothing.
 #[tokio::test]
-async fn it_is_never_called() {
-    let address = with_handle(upgrades(), async move |mut socket, handle| {
+async fn a_callback_may_never_be_called() {
+    let address = with_handle(websocket_layer(), async move |mut socket, handle| {
         let callback = handle.catch(async |_: WebSocket| Ok(()));
         echo_one(&mut socket).await;
         drop(socket);
@@ -199,9 +208,10 @@ async fn it_is_never_called() {
 }
 
 #[tokio::test]
-async fn a_handle_that_is_kept_keeps_no_connection() {
+async fn a_handle_does_not_keep_the_connection_open() {
     let handles = Arc::new(Mutex::new(Vec::new()));
-    let (layer, mut told) = observed(upgrades());
+    let websockets = WebSockets::new();
+    let (layer, mut reports) = observed(layer_with(&websockets));
     let address = {
         let handles = handles.clone();
         with_handle(layer.clone(), move |mut socket, handle| {
@@ -212,19 +222,20 @@ async fn a_handle_that_is_kept_keeps_no_connection() {
     };
     let mut client = connect(address, "/").await;
     assert_eq!(closed_after_hello(&mut client).await, code(1000, ""));
-    all_closed(&layer).await;
-    told.assert_nothing_else();
+    all_closed(&websockets).await;
+    reports.assert_none();
     let handle = handles.lock().unwrap().pop().unwrap();
     handle.catch(async |()| Err::<(), BoxError>(no_swearing().into()))(()).await;
-    let late = "Returned Upgraded CutShort: 1008: no swearing";
-    assert_eq!(told.all(), [late]);
+    let second = "Returned WebSocket Aborted: 1008: no swearing";
+    assert_eq!(reports.take(), [second]);
 }
 
-/// What comes of the callback then cannot be told to the client anyway.
+/// No failure of the callback could reach the client after its close frame.
 #[tokio::test]
-async fn a_socket_that_the_callback_has_closed_is_closed_before_the_callback_ends() {
-    let layer = upgrades();
-    let route = caught(async |mut socket: WebSocket| {
+async fn a_socket_closed_by_the_callback_closes_before_the_callback_ends() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
+    let route = catching(async |mut socket: WebSocket| {
         socket.send(Message::Close(None)).await?;
         drop(socket);
         pending().await
@@ -233,14 +244,15 @@ async fn a_socket_that_the_callback_has_closed_is_closed_before_the_callback_end
     let mut client = Raw::open(address, "/").await;
     client.send(&masked(CLOSE, &[])).await;
     assert_eq!(client.rest().await.unwrap(), frame(CLOSE, &[]));
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
 }
 
-/// It is left to whoever has it.
+/// The owner of the socket may go on using it.
 #[tokio::test]
-async fn a_socket_that_outlives_its_callback() {
-    let layer = upgrades();
-    let app = accepting_caught(async |io: Bare| {
+async fn a_socket_may_outlive_its_callback() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
+    let app = accepting_and_catching(async |io: ServerIo| {
         let mut socket = tokio_tungstenite::WebSocketStream::from_raw_socket(
             io,
             tokio_tungstenite::tungstenite::protocol::Role::Server,
@@ -256,5 +268,5 @@ async fn a_socket_that_outlives_its_callback() {
     let address = serve(layer.layer(app)).await;
     let mut client = connect(address, "/").await;
     assert_eq!(closed_after_hello(&mut client).await, code(1000, ""));
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
 }

@@ -12,12 +12,12 @@ use tokio::{
     sync::{Barrier, Semaphore},
     task::JoinSet,
 };
-use tower_exception::{CloseCode, WebSocketException};
+use tower_exception::{CloseCode, WebSocketException, WebSockets};
 
-use crate::support::*;
+use crate::support::websocket::*;
 
 const CLIENTS: u64 = 1000;
-const WAYS: [&str; 5] = [
+const PATHS: [&str; 5] = [
     "/bare",
     "/bare-async",
     "/returned",
@@ -25,15 +25,15 @@ const WAYS: [&str; 5] = [
     "/raised-async",
 ];
 
-/// Echoes until it is told to close, and with what.
-async fn told_to_close(socket: &mut WebSocket) -> WebSocketException {
+/// Echoes messages until one requests a close. Returns the exception that it requests.
+async fn echo_until_close(socket: &mut WebSocket) -> WebSocketException {
     loop {
         let message = socket.recv().await.unwrap().unwrap();
         let Message::Text(text) = &message else {
             panic!("{message:?}");
         };
         if let Some(code) = text.strip_prefix("close ") {
-            let code = CloseCode::new(code.parse().unwrap()).unwrap();
+            let code = CloseCode::from_u16(code.parse().unwrap()).unwrap();
             return WebSocketException::new(code).with_reason(text.to_string());
         }
         socket.send(message).await.unwrap();
@@ -43,28 +43,28 @@ async fn told_to_close(socket: &mut WebSocket) -> WebSocketException {
 fn room() -> Router {
     Router::new()
         .route(
-            WAYS[0],
-            bare(async |mut socket| told_to_close(&mut socket).await.raise()),
+            PATHS[0],
+            bare(async |mut socket| echo_until_close(&mut socket).await.raise()),
         )
         .route(
-            WAYS[1],
-            bare(async |mut socket| told_to_close(&mut socket).await.raise_async().await),
+            PATHS[1],
+            bare(async |mut socket| echo_until_close(&mut socket).await.raise_async().await),
         )
         .route(
-            WAYS[2],
-            caught(async |mut socket| Err(told_to_close(&mut socket).await.into())),
+            PATHS[2],
+            catching(async |mut socket| Err(echo_until_close(&mut socket).await.into())),
         )
         .route(
-            WAYS[3],
-            caught(async |mut socket| told_to_close(&mut socket).await.raise()),
+            PATHS[3],
+            catching(async |mut socket| echo_until_close(&mut socket).await.raise()),
         )
         .route(
-            WAYS[4],
-            caught(async |mut socket| told_to_close(&mut socket).await.raise_async().await),
+            PATHS[4],
+            catching(async |mut socket| echo_until_close(&mut socket).await.raise_async().await),
         )
 }
 
-/// A number from 0 to `below`, the same in every run (SplitMix64).
+/// Returns a pseudo-random number less than `below`, the same in every run (SplitMix64).
 fn random(seed: &mut u64, below: u64) -> u64 {
     *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*seed ^ (*seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -72,10 +72,10 @@ fn random(seed: &mut u64, below: u64) -> u64 {
     (mixed ^ (mixed >> 31)) % below
 }
 
-/// Every one of them sees its own code, and nothing is left of them.
+/// Every client receives its own code, and the server frees every task.
 #[test]
-fn every_client_sees_its_code() {
-    // Each takes two open files, where many systems allow 1024 unless they are asked.
+fn every_client_of_a_thousand_receives_its_code() {
+    // Each client takes two open files, and many systems allow 1024 by default.
     let files = rlimit::increase_nofile_limit(4096).unwrap();
     assert!(files > 2 * CLIENTS + 100, "{files}");
 
@@ -85,24 +85,25 @@ fn every_client_sees_its_code() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let layer = upgrades();
+        let websockets = WebSockets::new();
+        let layer = layer_with(&websockets);
         let address = serve(room().layer(layer.clone())).await;
         let barrier = Arc::new(Barrier::new(CLIENTS as usize));
-        // The queue of a listener is not as long as all of them.
-        let accepted_at_once = Arc::new(Semaphore::new(100));
+        // The backlog of a listener is shorter than the number of clients.
+        let connecting_at_once = Arc::new(Semaphore::new(100));
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
-            let (barrier, upgrades) = (barrier.clone(), layer.upgrades());
-            let accepted_at_once = accepted_at_once.clone();
+            let (barrier, websockets) = (barrier.clone(), websockets.clone());
+            let connecting_at_once = connecting_at_once.clone();
             clients.spawn(async move {
                 let mut seed = number;
-                let path = WAYS[random(&mut seed, 5) as usize];
+                let path = PATHS[random(&mut seed, 5) as usize];
                 let protocol = PROTOCOLS[usize::from(random(&mut seed, 10) == 0)];
-                let connecting = accepted_at_once.acquire().await.unwrap();
+                let connecting = connecting_at_once.acquire().await.unwrap();
                 let mut client = connect_over(protocol, address, path).await;
                 drop(connecting);
                 if barrier.wait().await.is_leader() {
-                    assert_eq!(upgrades.count(), CLIENTS as usize);
+                    assert_eq!(websockets.count(), CLIENTS as usize);
                 }
                 barrier.wait().await;
                 for _ in 0..random(&mut seed, 10) {
@@ -119,12 +120,12 @@ fn every_client_sees_its_code() {
         while let Some(client) = clients.join_next().await {
             client.unwrap();
         }
-        all_closed(&layer).await;
-        let all_but_the_listener_are_over = async {
+        all_closed(&websockets).await;
+        let only_the_listener_is_left = async {
             while Handle::current().metrics().num_alive_tasks() > 1 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        within(all_but_the_listener_are_over).await;
+        within(only_the_listener_is_left).await;
     });
 }

@@ -1,4 +1,4 @@
-//! Connections that were split between tasks.
+//! Connections that are split between tasks.
 
 use std::{future::poll_fn, io::ErrorKind, pin::Pin, task::Poll, time::Duration};
 
@@ -9,15 +9,17 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 use tower::Layer;
+use tower_exception::WebSockets;
 
-use crate::support::*;
+use crate::support::websocket::*;
 
-/// With the handle, what goes wrong with one half closes the connection under the other one.
+/// With the handle, a failure of one half closes the connection for the other half.
 #[tokio::test]
 async fn the_other_half_gets_an_error() {
-    let (layer, mut told) = observed(upgrades());
+    let websockets = WebSockets::new();
+    let (layer, mut reports) = observed(layer_with(&websockets));
     let (sender, mut errors) = mpsc::unbounded_channel();
-    let route = caught(move |socket: WebSocket| {
+    let route = catching(move |socket: WebSocket| {
         let sender = sender.clone();
         async move {
             let (mut writing, mut reading) = socket.split();
@@ -47,17 +49,17 @@ async fn the_other_half_gets_an_error() {
             "IO error: the WebSocket was closed by an exception"
         );
     }
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
     assert_eq!(
-        told.all(),
-        ["Returned Upgraded Close(1008): 1008: no swearing"; 2]
+        reports.take(),
+        ["Returned WebSocket Close(1008): 1008: no swearing"; 2]
     );
 }
 
 #[tokio::test]
-async fn the_other_half_gets_an_error_on_whatever_it_does() {
+async fn the_other_half_gets_an_error_from_every_operation() {
     let (sender, mut errors) = mpsc::unbounded_channel();
-    let app = accepting_caught(move |io: Bare| {
+    let app = accepting_and_catching(move |io: ServerIo| {
         let sender = sender.clone();
         async move {
             let (mut reading, mut writing) = split(io);
@@ -79,7 +81,7 @@ async fn the_other_half_gets_an_error_on_whatever_it_does() {
             no_swearing().raise()
         }
     });
-    let layer = upgrades();
+    let layer = websocket_layer();
     let address = serve(layer.layer(app)).await;
     let mut client = connect(address, "/").await;
     assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
@@ -89,11 +91,11 @@ async fn the_other_half_gets_an_error_on_whatever_it_does() {
     }
 }
 
-/// A writer that is stuck because the client does not read is woken too.
+/// A writer that is pending because the client does not read is woken too.
 #[tokio::test]
-async fn the_other_half_was_stuck_writing() {
+async fn the_other_half_gets_an_error_from_a_pending_write() {
     let (sender, mut errors) = mpsc::unbounded_channel();
-    let app = accepting_caught(move |io: Bare| {
+    let app = accepting_and_catching(move |io: ServerIo| {
         let sender = sender.clone();
         async move {
             let (_reading, mut writing) = split(io);
@@ -119,18 +121,21 @@ async fn the_other_half_was_stuck_writing() {
             no_swearing().raise()
         }
     });
-    let layer = upgrades().close_timeout(Duration::from_millis(100));
+    let websockets = WebSockets::new().close_timeout(Duration::from_millis(100));
+    let layer = layer_with(&websockets);
     let address = serve(layer.layer(app)).await;
     let _client = Raw::open(address, "/").await;
     let error = within(errors.recv()).await.unwrap();
     assert_eq!(error, ErrorKind::ConnectionAborted);
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
 }
 
-/// Without the handle nobody knows of a half: the connection is there as long as the other one is.
+/// Without the handle, the layer does not know the halves: the connection lives until the last one
+/// is dropped.
 #[tokio::test]
 async fn without_the_handle_the_other_half_goes_on() {
-    let (layer, mut told) = observed(upgrades());
+    let websockets = WebSockets::new();
+    let (layer, mut reports) = observed(layer_with(&websockets));
     let route = bare(async |socket: WebSocket| {
         let (writing, mut reading) = socket.split();
         let raising = tokio::spawn(async move {
@@ -145,6 +150,6 @@ async fn without_the_handle_the_other_half_goes_on() {
     let mut client = connect(address, "/").await;
     client.send("hello".into()).await.unwrap();
     assert_eq!(closed(&mut client).await, code(1000, ""));
-    told.assert_nothing_else();
-    all_closed(&layer).await;
+    reports.assert_none();
+    all_closed(&websockets).await;
 }

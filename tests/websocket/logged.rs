@@ -1,47 +1,47 @@
-//! What is logged of WebSockets.
+//! Log events of WebSockets.
 
 use axum::extract::ws::{Message, WebSocket};
-use tower_exception::{Caught, HttpException, Panic};
+use tower_exception::{Caught, HttpException, Panic, WebSockets};
 use tracing::Level;
 
-use crate::{
-    log::{Line, Log},
-    support::*,
+use crate::support::{
+    log::{Log, LoggedEvent},
+    websocket::*,
 };
 
-fn assert_logged(line: &Line, level: Level, message: &str, close_code: Option<&str>) {
-    assert_eq!(line.level, level);
-    assert_eq!(line.get("message"), Some(message));
-    assert_eq!(line.get("close_code"), close_code);
-    assert_eq!(line.get("status"), None);
+fn assert_logged(event: &LoggedEvent, level: Level, message: &str, close_code: Option<&str>) {
+    assert_eq!(event.level, level);
+    assert_eq!(event.get("message"), Some(message));
+    assert_eq!(event.get("close_code"), close_code);
+    assert_eq!(event.get("status"), None);
 }
 
 #[tokio::test]
-async fn a_close_frame_has_its_code() {
+async fn a_close_frame_is_logged_with_its_code() {
     let log = Log::start();
-    let address = serve(failing(upgrades())).await;
+    let address = serve(failing(websocket_layer())).await;
     for path in BEFORE_AND_AFTER {
         closed(&mut connect(address, path).await).await;
     }
-    let lines = log.lines();
-    for line in &lines {
-        assert_logged(line, Level::DEBUG, "closed a WebSocket", Some("1008"));
-        assert_eq!(line.get("error"), Some("1008: no swearing"));
+    let events = log.events();
+    for event in &events {
+        assert_logged(event, Level::DEBUG, "closed a WebSocket", Some("1008"));
+        assert_eq!(event.get("error"), Some("1008: no swearing"));
     }
-    let places: Vec<_> = lines.iter().map(|line| line.get("place")).collect();
-    assert_eq!(places, [Some("Future"), Some("Upgraded")]);
+    let phases: Vec<_> = events.iter().map(|event| event.get("phase")).collect();
+    assert_eq!(phases, [Some("Future"), Some("WebSocket")]);
 }
 
 #[tokio::test]
-async fn a_panic_is_an_error_whatever_it_is_closed_with() {
-    let sold_out = upgrades().on_panic(|_: Caught<Panic>| HttpException::gone("sold out"));
-    for (layer, close_code) in [(upgrades(), "1011"), (sold_out, "4410")] {
+async fn a_panic_is_logged_as_an_error_whatever_the_code() {
+    let sold_out = websocket_layer().on_panic(|_: Caught<Panic>| HttpException::gone("sold out"));
+    for (layer, close_code) in [(websocket_layer(), "1011"), (sold_out, "4410")] {
         let log = Log::start();
         let panicking = bare(async |_| panic!("{SECRET_TEXT}"));
         let address = serve(app(panicking, layer)).await;
         closed(&mut connect(address, "/").await).await;
         assert_logged(
-            &log.line(),
+            &log.only_event(),
             Level::ERROR,
             "closed a WebSocket",
             Some(close_code),
@@ -50,7 +50,7 @@ async fn a_panic_is_an_error_whatever_it_is_closed_with() {
 }
 
 #[tokio::test]
-async fn what_no_close_frame_tells_of() {
+async fn a_failure_without_a_close_frame_is_logged() {
     async fn end(socket: &mut WebSocket) {
         socket.send(Message::Close(None)).await.unwrap();
     }
@@ -64,13 +64,14 @@ async fn what_no_close_frame_tells_of() {
     });
     for (route, level) in [(raising, Level::DEBUG), (panicking, Level::ERROR)] {
         let log = Log::start();
-        let layer = upgrades();
+        let websockets = WebSockets::new();
+        let layer = layer_with(&websockets);
         let address = serve(app(route, layer.clone())).await;
         let mut client = Raw::open(address, "/").await;
         client.send(&masked(CLOSE, &[])).await;
         assert_eq!(client.rest().await.unwrap(), frame(CLOSE, &[]));
-        all_closed(&layer).await;
-        let message = "a WebSocket could take no close frame";
-        assert_logged(&log.line(), level, message, None);
+        all_closed(&websockets).await;
+        let message = "no close frame could be sent on a WebSocket";
+        assert_logged(&log.only_event(), level, message, None);
     }
 }

@@ -1,10 +1,8 @@
-//! The upgrade-aware layer: over real sockets, with axum, plain hyper and fastwebsockets as servers.
+//! WebSockets under the layer, over real sockets, with axum, plain hyper and fastwebsockets as
+//! servers.
 
-#[path = "../common/mod.rs"]
-mod common;
-#[cfg(feature = "tracing")]
-#[path = "../log/mod.rs"]
-mod log;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod after;
 mod before;
@@ -21,7 +19,6 @@ mod peers;
 mod races;
 mod refused;
 mod runtimes;
-mod support;
 mod unfinished;
 mod untouched;
 mod unwinding;

@@ -1,14 +1,15 @@
-//! Handshakes that are none.
+//! Malformed handshakes.
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tower::{BoxError, Layer, service_fn};
+use tower_exception::WebSockets;
 
-use crate::support::*;
+use crate::support::websocket::*;
 
-/// Handshakes with something wrong, and the status that tells of it.
+/// Returns malformed handshakes, each with its name and the expected status.
 fn malformed() -> Vec<(&'static str, String, u16)> {
     let good = handshake("/", &[]);
     let key = format!("sec-websocket-key: {KEY}\r\n");
@@ -41,68 +42,69 @@ fn malformed() -> Vec<(&'static str, String, u16)> {
 }
 
 #[tokio::test]
-async fn with_an_exception_they_are_told_what_is_wrong() {
+async fn a_malformed_handshake_with_an_exception_is_a_4xx() {
     let refusing = service_fn(
         async |request: Request<Incoming>| match request.uri().path() {
             "/attached" => Ok(Response::<Full<Bytes>>::from(no_swearing())),
             _ => Err(no_swearing()),
         },
     );
-    let (layer, mut told) = observed(upgrades());
+    let websockets = WebSockets::new();
+    let (layer, mut reports) = observed(layer_with(&websockets));
     let address = serve(layer.layer(refusing)).await;
-    for (what, request, status) in malformed() {
+    for (name, request, status) in malformed() {
         let mut client = Raw::connect(address).await;
         let head = client.ask(&request).await;
         assert!(
             head.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{what}: {head}"
+            "{name}: {head}"
         );
         let (versions, protocols): (&[_], &[_]) = match status {
             426 => (&["13"], &["websocket"]),
             _ => (&[], &[]),
         };
-        assert_eq!(header(&head, "sec-websocket-version"), versions, "{what}");
-        assert_eq!(header(&head, "upgrade"), protocols, "{what}");
+        assert_eq!(header(&head, "sec-websocket-version"), versions, "{name}");
+        assert_eq!(header(&head, "upgrade"), protocols, "{name}");
         assert_eq!(
-            told.next().await,
+            reports.next().await,
             format!("Returned Future Status({status}): 1008: no swearing"),
-            "{what}"
+            "{name}"
         );
         let mut client = Raw::connect(address).await;
         let attached = client.ask(&request.replace(" / ", " /attached ")).await;
-        assert_eq!(attached.lines().next(), head.lines().next(), "{what}");
+        assert_eq!(attached.lines().next(), head.lines().next(), "{name}");
         assert_eq!(
-            told.next().await,
+            reports.next().await,
             format!("Attached Future Status({status}): 1008: no swearing"),
-            "{what}"
+            "{name}"
         );
     }
     let version = ("sec-websocket-version", "8");
     let response = extended_connect(address, "/", &[version]).await;
     assert_eq!(response.status(), 400);
     assert_eq!(response.headers()["sec-websocket-version"], "13");
-    assert_eq!(layer.upgrades().count(), 0);
+    assert_eq!(websockets.count(), 0);
 }
 
 #[tokio::test]
-async fn without_one_they_are_the_applications() {
+async fn a_malformed_handshake_without_an_exception_reaches_the_application() {
     let app = service_fn(async |_: Request<Incoming>| {
         Ok::<_, BoxError>(Response::new(Full::<Bytes>::from("as you like")))
     });
-    let address = serve(upgrades().layer(app)).await;
-    for (what, request, _) in malformed() {
+    let address = serve(websocket_layer().layer(app)).await;
+    for (name, request, _) in malformed() {
         let mut client = Raw::connect(address).await;
         let head = client.ask(&request).await;
-        assert!(head.starts_with("HTTP/1.1 200 "), "{what}: {head}");
-        assert_eq!(client.take(11).await, b"as you like", "{what}");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{name}: {head}");
+        assert_eq!(client.take(11).await, b"as you like", "{name}");
     }
 }
 
-/// What the layer would not accept, an application may: then it is a WebSocket like any other.
+/// An application may accept a handshake that the layer would refuse. It has a WebSocket then.
 #[tokio::test]
-async fn an_application_that_is_lenient_has_a_websocket() {
+async fn a_lenient_application_has_a_websocket() {
     let app = accepting(async |_io| no_swearing().raise());
-    let (layer, mut told) = observed(upgrades());
+    let (layer, mut reports) = observed(websocket_layer());
     let address = serve(layer.layer(app)).await;
     let mut client = Raw::connect(address).await;
     let head = client.ask(&handshake("/", &[]).replace("13", "8")).await;
@@ -113,7 +115,7 @@ async fn an_application_that_is_lenient_has_a_websocket() {
         close_frame(1008, "no swearing")
     );
     assert_eq!(
-        told.next().await,
-        "Raised Upgraded Close(1008): 1008: no swearing"
+        reports.next().await,
+        "Raised WebSocket Close(1008): 1008: no swearing"
     );
 }

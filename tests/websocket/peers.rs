@@ -1,27 +1,29 @@
-//! What clients do whose WebSocket is closed by an exception, before the handshake is answered and after it.
+//! Behaviour of clients whose WebSocket is closed by an exception, before and after the handshake.
 
 use std::time::Duration;
 
 use axum::{Router, routing::any};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::Layer;
+use tower_exception::WebSockets;
 
-use crate::support::*;
+use crate::support::websocket::*;
 
-/// Every kind of client that there is for [`failing`].
-fn every_kind() -> impl Iterator<Item = (Protocol, &'static str)> {
+/// Returns every combination of protocol and path of [`failing`].
+fn every_combination() -> impl Iterator<Item = (Protocol, &'static str)> {
     PROTOCOLS
         .into_iter()
         .flat_map(|protocol| BEFORE_AND_AFTER.map(|path| (protocol, path)))
 }
 
 #[tokio::test]
-async fn it_never_answers() {
-    let layer = upgrades().close_timeout(SOON);
+async fn a_client_that_never_replies_is_disconnected() {
+    let websockets = WebSockets::new().close_timeout(SHORT_CLOSE_TIMEOUT);
+    let layer = layer_with(&websockets);
     let address = serve(failing(layer.clone())).await;
-    for (protocol, path) in every_kind() {
+    for (protocol, path) in every_combination() {
         let client = connect_over(protocol, address, path).await;
-        all_closed(&layer).await;
+        all_closed(&websockets).await;
         let mut sent = Vec::new();
         let mut io = client.into_inner();
         within(io.read_to_end(&mut sent)).await.unwrap();
@@ -33,23 +35,24 @@ async fn it_never_answers() {
     }
 }
 
-/// However long the server would have waited.
+/// The close timeout does not matter.
 #[tokio::test]
-async fn it_answers() {
+async fn a_client_that_replies_is_disconnected() {
     for timeout in [Duration::ZERO, Duration::MAX] {
-        let layer = upgrades().close_timeout(timeout);
+        let websockets = WebSockets::new().close_timeout(timeout);
+        let layer = layer_with(&websockets);
         let address = serve(failing(layer.clone())).await;
-        for (protocol, path) in every_kind() {
+        for (protocol, path) in every_combination() {
             let mut client = connect_over(protocol, address, path).await;
             assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
-            all_closed(&layer).await;
+            all_closed(&websockets).await;
         }
     }
 }
 
-/// What it has sent with the handshake is the connection's too.
+/// Bytes that the client sends with the handshake belong to the connection.
 #[tokio::test]
-async fn it_does_not_wait_for_the_handshake() {
+async fn a_client_may_send_before_the_handshake_is_answered() {
     let app = Router::new()
         .route("/before", any(async || no_swearing()))
         .route(
@@ -62,7 +65,7 @@ async fn it_does_not_wait_for_the_handshake() {
                 no_swearing().raise()
             }),
         )
-        .layer(upgrades());
+        .layer(websocket_layer());
     let address = serve(app).await;
     for path in ["/before", "/after"] {
         let mut client = Raw::connect(address).await;
@@ -75,27 +78,35 @@ async fn it_does_not_wait_for_the_handshake() {
     }
 }
 
-/// It is given no more than the close timeout, and not half a frame.
+/// The client gets no more time than the close timeout, and no incomplete frame.
 #[tokio::test]
-async fn it_does_not_read() {
-    let (layer, mut told) = observed(upgrades().close_timeout(SOON));
-    let app = accepting(async |mut io: Bare| {
+async fn a_client_that_does_not_read_is_disconnected() {
+    let websockets = WebSockets::new().close_timeout(SHORT_CLOSE_TIMEOUT);
+    let (layer, mut reports) = observed(layer_with(&websockets));
+    let app = accepting(async |mut io: ServerIo| {
         let message = [&[0x82, 126, 0xff, 0xff][..], &[0; 0xffff]].concat();
         let writing = async { while io.write_all(&message).await.is_ok() {} };
-        let _ = tokio::time::timeout(SOON, writing).await;
+        let _ = tokio::time::timeout(SHORT_CLOSE_TIMEOUT, writing).await;
         no_swearing().raise()
     });
     let address = serve(layer.layer(app)).await;
     let _client = Raw::open(address, "/").await;
-    assert!(told.next().await.starts_with("Raised Upgraded "));
-    all_closed(&layer).await;
+    assert!(
+        reports
+            .next()
+            .await
+            .to_string()
+            .starts_with("Raised WebSocket ")
+    );
+    all_closed(&websockets).await;
 }
 
 #[tokio::test]
-async fn it_is_gone_and_the_application_knows() {
+async fn a_lost_client_is_reported_if_the_application_fails() {
     for reset in [false, true] {
-        let (layer, mut told) = observed(upgrades());
-        let app = accepting_caught(async |mut io: Bare| {
+        let websockets = WebSockets::new();
+        let (layer, mut reports) = observed(layer_with(&websockets));
+        let app = accepting_and_catching(async |mut io: ServerIo| {
             let mut received = Vec::new();
             io.read_to_end(&mut received).await?;
             Err("it should have closed".into())
@@ -106,20 +117,24 @@ async fn it_is_gone_and_the_application_knows() {
             true => client.reset(),
             false => drop(client),
         }
-        let told = told.next().await;
-        assert!(told.starts_with("Returned Upgraded CutShort: "), "{told}");
-        all_closed(&layer).await;
+        let report = reports.next().await.to_string();
+        assert!(
+            report.starts_with("Returned WebSocket Aborted: "),
+            "{report}"
+        );
+        all_closed(&websockets).await;
     }
 }
 
 #[tokio::test]
-async fn it_is_gone_and_nobody_knows() {
+async fn a_lost_client_delays_nothing() {
     for reset in [false, true] {
-        let (layer, mut told) = observed(upgrades());
+        let websockets = WebSockets::new();
+        let (layer, mut reports) = observed(layer_with(&websockets));
         let gone = std::sync::Arc::new(tokio::sync::Notify::new());
         let app = {
             let gone = gone.clone();
-            accepting(move |io: Bare| {
+            accepting(move |io: ServerIo| {
                 let gone = gone.clone();
                 async move {
                     let _io = io;
@@ -135,18 +150,25 @@ async fn it_is_gone_and_nobody_knows() {
             false => drop(client),
         }
         gone.notify_one();
-        assert!(told.next().await.starts_with("Raised Upgraded "));
-        all_closed(&layer).await;
-        told.assert_nothing_else();
+        assert!(
+            reports
+                .next()
+                .await
+                .to_string()
+                .starts_with("Raised WebSocket ")
+        );
+        all_closed(&websockets).await;
+        reports.assert_none();
     }
 }
 
-/// A reset would take away what the client has not read yet.
+/// A reset would discard bytes that the client has not read yet.
 #[tokio::test]
-async fn it_sends_megabytes_before_it_reads() {
-    let layer = upgrades();
+async fn a_client_may_send_megabytes_before_it_reads() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
     let address = serve(failing(layer.clone())).await;
-    for (protocol, path) in every_kind() {
+    for (protocol, path) in every_combination() {
         let mut io = connect_over(protocol, address, path).await.into_inner();
         within(io.write_all(&megabytes())).await.unwrap();
         within(io.write_all(&masked_close(1008))).await.unwrap();
@@ -157,32 +179,34 @@ async fn it_sends_megabytes_before_it_reads() {
             close_frame(1008, "no swearing"),
             "{protocol:?} {path}"
         );
-        all_closed(&layer).await;
+        all_closed(&websockets).await;
     }
 }
 
 #[tokio::test]
-async fn it_sends_without_end() {
-    let layer = upgrades().close_timeout(SOON);
+async fn a_client_that_sends_forever_is_disconnected() {
+    let websockets = WebSockets::new().close_timeout(SHORT_CLOSE_TIMEOUT);
+    let layer = layer_with(&websockets);
     let address = serve(failing(layer.clone())).await;
-    for (protocol, path) in every_kind() {
+    for (protocol, path) in every_combination() {
         let mut io = connect_over(protocol, address, path).await.into_inner();
         let messages = megabytes();
         within(async { while io.write_all(&messages).await.is_ok() {} }).await;
-        all_closed(&layer).await;
+        all_closed(&websockets).await;
     }
 }
 
-/// It has closed its side of the connection without a close frame, and reads on.
+/// The client has shut down its side of the connection without a close frame, and reads on.
 #[tokio::test]
-async fn it_has_shut_down() {
-    let layer = upgrades();
-    let address = serve(layer.layer(accepting(async |mut io: Bare| {
+async fn a_client_that_shut_down_is_disconnected() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
+    let address = serve(layer.layer(accepting(async |mut io: ServerIo| {
         io.read_to_end(&mut Vec::new()).await.unwrap();
     })))
     .await;
     let mut client = Raw::open(address, "/").await;
     client.0.shutdown().await.unwrap();
     assert_eq!(client.rest().await.unwrap(), b"");
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
 }

@@ -1,4 +1,5 @@
-//! Several causes at once, on several threads: one of them closes the connection, and one close frame goes out.
+//! Several failures at once, on several threads: one of them closes the connection, with one close
+//! frame.
 
 use std::sync::Arc;
 
@@ -6,9 +7,9 @@ use axum::extract::ws::WebSocket;
 use futures_util::StreamExt;
 use tokio::sync::Barrier;
 use tower::{BoxError, Layer};
-use tower_exception::{CloseCode, HttpException, WebSocketException};
+use tower_exception::{CloseCode, HttpException, WebSocketException, WebSockets};
 
-use crate::support::*;
+use crate::support::websocket::*;
 
 const ROUNDS: usize = 100;
 
@@ -17,14 +18,15 @@ fn restart() -> WebSocketException {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn an_error_and_a_raise_and_a_shutdown_and_a_client_that_closes() {
+async fn one_of_several_failures_closes_the_connection() {
     let barrier = Arc::new(Barrier::new(4));
-    let layer = upgrades();
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
     let route = {
         let barrier = barrier.clone();
         axum::routing::any(
             move |upgrade: axum::extract::ws::WebSocketUpgrade,
-                  exceptions: tower_exception::UpgradeHandle| async move {
+                  exceptions: tower_exception::WebSocketHandle| async move {
                 upgrade.on_upgrade(move |socket: WebSocket| async move {
                     let (writing, mut reading) = socket.split();
                     let other = exceptions.clone().catch({
@@ -51,16 +53,16 @@ async fn an_error_and_a_raise_and_a_shutdown_and_a_client_that_closes() {
         close_frame(1012, ""),
         close_frame(4410, "sold out"),
         close_frame(1008, "no swearing"),
-        // tungstenite's answer to the client's.
+        // tungstenite's reply to the client's close frame.
         close_frame(1000, ""),
     ];
     for _ in 0..ROUNDS {
         let mut client = Raw::open(address, "/").await;
         let closing = {
-            let (upgrades, barrier) = (layer.upgrades(), barrier.clone());
+            let (websockets, barrier) = (websockets.clone(), barrier.clone());
             tokio::spawn(async move {
                 barrier.wait().await;
-                upgrades.close_all(restart()).await;
+                websockets.close_all(restart()).await;
             })
         };
         within(barrier.wait()).await;
@@ -68,19 +70,22 @@ async fn an_error_and_a_raise_and_a_shutdown_and_a_client_that_closes() {
         let sent = client.rest().await.unwrap();
         assert!(possible.contains(&sent), "{sent:?}");
         within(closing).await.unwrap();
-        all_closed(&layer).await;
+        all_closed(&websockets).await;
     }
 }
 
-/// The order to close comes while the handshake is answered.
+/// `close_all` is called while the handshake is answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn a_shutdown_while_it_opens() {
-    let layer = upgrades();
+async fn close_all_during_the_handshake_sends_one_close_frame() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
     let app = accepting(async |_io| no_swearing().raise());
     let address = serve(layer.layer(app)).await;
     for _ in 0..ROUNDS {
-        let upgrades = layer.upgrades();
-        let closing = tokio::spawn(async move { upgrades.close_all(restart()).await });
+        let closing = tokio::spawn({
+            let websockets = websockets.clone();
+            async move { websockets.close_all(restart()).await }
+        });
         let mut client = Raw::open(address, "/").await;
         client.send(&masked_close(1000)).await;
         let sent = client.rest().await.unwrap();
@@ -90,5 +95,5 @@ async fn a_shutdown_while_it_opens() {
         );
         within(closing).await.unwrap();
     }
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
 }

@@ -1,4 +1,4 @@
-//! Runtimes that end while WebSockets are open.
+//! Runtimes that shut down while WebSockets are open.
 
 use std::{future::ready, net::SocketAddr, thread};
 
@@ -11,18 +11,18 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 use tower::{Layer, service_fn};
-use tower_exception::UpgradeHandle;
+use tower_exception::{WebSocketHandle, WebSockets};
 
-use crate::support::*;
+use crate::support::websocket::*;
 
-/// A server on a runtime of its own, until it is stopped.
-struct Server {
+/// A server on a runtime and a thread of its own.
+struct ServerThread {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     thread: thread::JoinHandle<()>,
 }
 
-impl Server {
+impl ServerThread {
     async fn start<F>(runtime: Runtime, serving: F) -> Self
     where
         F: AsyncFnOnce() -> SocketAddr + Send + 'static,
@@ -42,7 +42,7 @@ impl Server {
         }
     }
 
-    /// Stops it. That neither hangs nor panics.
+    /// Stops the server. Asserts that this neither hangs nor panics.
     async fn stop(self) {
         self.stop.send(()).unwrap();
         let thread = tokio::task::spawn_blocking(|| self.thread.join());
@@ -59,20 +59,20 @@ fn runtimes() -> [Runtime; 2] {
     [current.unwrap(), multi.unwrap()]
 }
 
-/// Those that were at work get a close frame that says why.
+/// The client receives a close frame with 1001, Going Away.
 #[tokio::test]
-async fn the_application_is_at_work() {
+async fn an_open_connection_is_closed_with_1001() {
     for runtime in runtimes() {
         let (opened, mut is_open) = mpsc::unbounded_channel();
-        let server = Server::start(runtime, async || {
-            let app = accepting_caught(move |mut io: Bare| {
+        let server = ServerThread::start(runtime, async || {
+            let app = accepting_and_catching(move |mut io: ServerIo| {
                 opened.send(()).unwrap();
                 async move {
                     io.read_u8().await?;
                     Ok(())
                 }
             });
-            serve(upgrades().layer(app)).await
+            serve(websocket_layer().layer(app)).await
         });
         let server = server.await;
         let mut client = Raw::open(server.address, "/").await;
@@ -82,18 +82,18 @@ async fn the_application_is_at_work() {
     }
 }
 
-/// Not in the middle of a frame.
+/// No close frame can follow an incomplete frame.
 #[tokio::test]
-async fn the_application_is_in_the_middle_of_a_frame() {
+async fn a_connection_inside_a_frame_ends_without_a_close_frame() {
     for runtime in runtimes() {
-        let server = Server::start(runtime, async || {
-            let app = accepting(async |mut io: Bare| {
+        let server = ServerThread::start(runtime, async || {
+            let app = accepting(async |mut io: ServerIo| {
                 tokio::io::AsyncWriteExt::write_all(&mut io, &[TEXT])
                     .await
                     .unwrap();
                 pending::<()>().await
             });
-            serve(upgrades().layer(app)).await
+            serve(websocket_layer().layer(app)).await
         });
         let server = server.await;
         let mut client = Raw::open(server.address, "/").await;
@@ -103,13 +103,13 @@ async fn the_application_is_in_the_middle_of_a_frame() {
     }
 }
 
-/// Those that were being closed have their close frame already.
+/// The client has received its close frame already.
 #[tokio::test]
-async fn the_client_has_not_answered_the_close() {
+async fn a_closing_connection_ends() {
     for runtime in runtimes() {
-        let server = Server::start(runtime, async || {
+        let server = ServerThread::start(runtime, async || {
             let app = accepting(async |_io| no_swearing().raise());
-            serve(upgrades().layer(app)).await
+            serve(websocket_layer().layer(app)).await
         });
         let server = server.await;
         let mut client = Raw::open(server.address, "/").await;
@@ -121,11 +121,11 @@ async fn the_client_has_not_answered_the_close() {
 }
 
 #[tokio::test]
-async fn a_handler_has_not_answered() {
+async fn a_connection_with_a_pending_handler_is_closed_with_1001() {
     for runtime in runtimes() {
         let (handling, mut is_handling) = mpsc::unbounded_channel();
-        let server = Server::start(runtime, async || {
-            let layer = upgrades().on_any(move |_: tower_exception::Caught| {
+        let server = ServerThread::start(runtime, async || {
+            let layer = websocket_layer().on_any(move |_: tower_exception::Caught| {
                 handling.send(()).unwrap();
                 pending::<http::StatusCode>()
             });
@@ -139,17 +139,17 @@ async fn a_handler_has_not_answered() {
     }
 }
 
-/// Nobody had the connection yet.
+/// The application does not have the connection yet.
 #[tokio::test]
-async fn the_handshake_is_not_answered() {
+async fn a_connection_without_a_handshake_ends() {
     for runtime in runtimes() {
         let (begun, mut has_begun) = mpsc::unbounded_channel();
-        let server = Server::start(runtime, async || {
+        let server = ServerThread::start(runtime, async || {
             let app = service_fn(move |_: Request<Incoming>| {
                 begun.send(()).unwrap();
                 pending::<Accepted>()
             });
-            serve(upgrades().layer(app)).await
+            serve(websocket_layer().layer(app)).await
         });
         let server = server.await;
         let mut client = Raw::connect(server.address).await;
@@ -160,16 +160,16 @@ async fn the_handshake_is_not_answered() {
     }
 }
 
-/// Who still has a handle has nothing.
+/// A handle that outlives its runtime does nothing.
 #[tokio::test]
-async fn what_is_kept_of_it_outlives_the_runtime() {
+async fn a_handle_outlives_the_runtime() {
     for runtime in runtimes() {
         let (sender, mut handles) = mpsc::unbounded_channel();
-        let layer = upgrades();
-        let upgrades = layer.upgrades();
-        let server = Server::start(runtime, async move || {
+        let websockets = WebSockets::new();
+        let layer = layer_with(&websockets);
+        let server = ServerThread::start(runtime, async move || {
             let app = service_fn(move |mut request: Request<Incoming>| {
-                sender.send(UpgradeHandle::of(&request).unwrap()).unwrap();
+                sender.send(WebSocketHandle::of(&request).unwrap()).unwrap();
                 let upgrade = hyper::upgrade::on(&mut request);
                 tokio::spawn(async move {
                     let _upgraded = upgrade.await.unwrap();
@@ -182,11 +182,11 @@ async fn what_is_kept_of_it_outlives_the_runtime() {
         let server = server.await;
         let mut client = Raw::open(server.address, "/").await;
         let handle = within(handles.recv()).await.unwrap();
-        assert_eq!(upgrades.count(), 1);
+        assert_eq!(websockets.count(), 1);
         server.stop().await;
         client.rest().await.unwrap();
-        assert_eq!(upgrades.count(), 0);
-        upgrades.close_all(no_swearing()).await;
+        assert_eq!(websockets.count(), 0);
+        websockets.close_all(no_swearing()).await;
         handle.catch(async |()| Err(no_swearing().into()))(()).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Applications that do not finish what they have begun.
+//! Applications that do not complete an upgrade.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,55 +8,61 @@ use http_body_util::Empty;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use tokio::sync::mpsc;
 use tower::{BoxError, Layer, ServiceBuilder, service_fn};
-use tower_exception::UpgradeHandle;
+use tower_exception::{WebSocketHandle, WebSockets};
 
-use crate::support::*;
+use crate::support::websocket::*;
 
-type Answered = Result<Response<Empty<Bytes>>, BoxError>;
+type AppResult = Result<Response<Empty<Bytes>>, BoxError>;
 
 #[tokio::test]
-async fn the_connection_is_never_asked_for() {
-    let (layer, mut told) = observed(upgrades());
-    let app = service_fn(async |request: Request<Incoming>| -> Answered { Ok(accepted(&request)) });
+async fn a_connection_without_an_upgrade_is_closed() {
+    let websockets = WebSockets::new();
+    let (layer, mut reports) = observed(layer_with(&websockets));
+    let app =
+        service_fn(async |request: Request<Incoming>| -> AppResult { Ok(accepted(&request)) });
     let address = serve(layer.layer(app)).await;
     for protocol in PROTOCOLS {
         let mut client = connect_over(protocol, address, "/").await;
         assert_eq!(closed(&mut client).await, code(1000, ""));
     }
-    all_closed(&layer).await;
-    told.assert_nothing_else();
+    all_closed(&websockets).await;
+    reports.assert_none();
 }
 
-/// It is kept, and not awaited: that is a live connection, which can be closed.
+/// The upgrade is stored and not awaited. The connection is open, and can be closed.
 #[tokio::test]
-async fn the_connection_is_never_taken() {
-    let kept = Arc::new(Mutex::new(Vec::<OnUpgrade>::new()));
-    let layer = upgrades();
+async fn an_upgrade_that_is_never_awaited_can_be_closed() {
+    let stored = Arc::new(Mutex::new(Vec::<OnUpgrade>::new()));
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
     let app = {
-        let kept = kept.clone();
+        let stored = stored.clone();
         service_fn(move |mut request: Request<Incoming>| {
-            kept.lock().unwrap().push(hyper::upgrade::on(&mut request));
-            std::future::ready(Answered::Ok(accepted(&request)))
+            stored
+                .lock()
+                .unwrap()
+                .push(hyper::upgrade::on(&mut request));
+            std::future::ready(AppResult::Ok(accepted(&request)))
         })
     };
     let address = serve(layer.layer(app)).await;
     for protocol in PROTOCOLS {
         let mut client = connect_over(protocol, address, "/").await;
-        assert_eq!(layer.upgrades().count(), 1);
-        let upgrades = layer.upgrades();
-        let (close, ()) = tokio::join!(closed(&mut client), upgrades.close_all(no_swearing()));
+        assert_eq!(websockets.count(), 1);
+        let (close, ()) = tokio::join!(closed(&mut client), websockets.close_all(no_swearing()));
         assert_eq!(close, code(1008, "no swearing"));
-        all_closed(&layer).await;
-        let late = kept.lock().unwrap().pop().unwrap();
+        all_closed(&websockets).await;
+        let late = stored.lock().unwrap().pop().unwrap();
         drop(within(late).await);
     }
 }
 
-/// Whoever awaits the upgrade is told that there is none.
+/// The future of the upgrade fails.
 #[tokio::test]
-async fn the_handshake_is_refused_while_the_upgrade_is_awaited() {
+async fn an_upgrade_fails_if_the_handshake_is_refused() {
     let (sender, mut errors) = mpsc::unbounded_channel();
-    let layer = upgrades();
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
     let app = service_fn(move |mut request: Request<Incoming>| {
         let upgrade = hyper::upgrade::on(&mut request);
         let sender = sender.clone();
@@ -68,7 +74,7 @@ async fn the_handshake_is_refused_while_the_upgrade_is_awaited() {
                 _ => {
                     let mut response = Response::new(Empty::new());
                     *response.status_mut() = StatusCode::BAD_REQUEST;
-                    Answered::Ok(response)
+                    AppResult::Ok(response)
                 }
             }
         }
@@ -79,7 +85,7 @@ async fn the_handshake_is_refused_while_the_upgrade_is_awaited() {
         let head = client.ask(&handshake(path, &[])).await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
         assert!(within(errors.recv()).await.unwrap());
-        assert_eq!(layer.upgrades().count(), 0);
+        assert_eq!(websockets.count(), 0);
         let response = extended_connect(address, path, &[]).await;
         assert_eq!(response.status(), status);
         assert!(within(errors.recv()).await.unwrap());
@@ -89,15 +95,16 @@ async fn the_handshake_is_refused_while_the_upgrade_is_awaited() {
         assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
         let _is_err = within(errors.recv()).await.unwrap();
     }
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
 }
 
-/// Something of it has failed before there is a connection.
+/// A task of the application fails before the connection exists.
 #[tokio::test]
-async fn the_task_fails_before_the_handshake_is_answered() {
-    let (layer, mut told) = observed(upgrades());
-    let app = service_fn(async |request: Request<Incoming>| -> Answered {
-        let handle = UpgradeHandle::of(&request).unwrap();
+async fn a_task_may_fail_before_the_handshake_is_answered() {
+    let websockets = WebSockets::new();
+    let (layer, mut reports) = observed(layer_with(&websockets));
+    let app = service_fn(async |request: Request<Incoming>| -> AppResult {
+        let handle = WebSocketHandle::of(&request).unwrap();
         let first = handle.clone().catch(async |()| Err(no_swearing().into()));
         first(()).await;
         let second = handle.catch(async |()| Err(SecretError.into()));
@@ -108,28 +115,28 @@ async fn the_task_fails_before_the_handshake_is_answered() {
         }
         Ok(response)
     });
-    let second = format!("Returned Upgraded CutShort: {SECRET_TEXT}");
+    let second = format!("Returned WebSocket Aborted: {SECRET_TEXT}");
     let address = serve(layer.layer(app)).await;
     for protocol in PROTOCOLS {
         let mut client = connect_over(protocol, address, "/").await;
         assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
-        let first = "Returned Upgraded Close(1008): 1008: no swearing";
-        assert_eq!(told.all(), [&second, first]);
+        let first = "Returned WebSocket Close(1008): 1008: no swearing";
+        assert_eq!(reports.take(), [&second, first]);
     }
     let mut client = Raw::connect(address).await;
     let head = client.ask(&handshake("/refused", &[])).await;
     assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
-    let first = "Returned Upgraded CutShort: 1008: no swearing";
-    assert_eq!(told.all(), [&second, first]);
-    all_closed(&layer).await;
+    let first = "Returned WebSocket Aborted: 1008: no swearing";
+    assert_eq!(reports.take(), [&second, first]);
+    all_closed(&websockets).await;
 }
 
-/// A connection that stays HTTP after all is good for other requests.
+/// A connection whose handshake was refused over HTTP serves other requests.
 #[tokio::test]
-async fn a_refusal_by_http_leaves_the_connection_to_others() {
-    let layer = upgrades().reject_with_http(StatusCode::FORBIDDEN);
-    let app = service_fn(async |request: Request<Incoming>| -> Answered {
-        match UpgradeHandle::of(&request) {
+async fn a_refusal_over_http_leaves_the_connection_usable() {
+    let layer = layer_with(&WebSockets::new().reject_handshake_with(StatusCode::FORBIDDEN));
+    let app = service_fn(async |request: Request<Incoming>| -> AppResult {
+        match WebSocketHandle::of(&request) {
             Some(_) => Err(no_swearing().into()),
             None => Ok(Response::new(Empty::new())),
         }
@@ -145,10 +152,11 @@ async fn a_refusal_by_http_leaves_the_connection_to_others() {
     }
 }
 
-/// Somebody further out answers in the application's place.
+/// A layer further out replaces the response of the application.
 #[tokio::test]
-async fn the_answer_is_replaced_further_out() {
-    let layer = upgrades();
+async fn an_outer_layer_may_replace_the_response() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
     let app = ServiceBuilder::new()
         .map_response(|_| {
             let mut response = Response::new(Empty::<Bytes>::new());
@@ -162,5 +170,5 @@ async fn the_answer_is_replaced_further_out() {
     let head = client.ask(&handshake("/", &[])).await;
     assert!(head.starts_with("HTTP/1.1 502 "), "{head}");
     drop(client);
-    all_closed(&layer).await;
+    all_closed(&websockets).await;
 }

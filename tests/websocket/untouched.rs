@@ -1,4 +1,4 @@
-//! What is no WebSocket passes as if the layer were not there.
+//! Requests that are no WebSocket pass as without the layer.
 
 use axum::{Router, routing::any};
 use bytes::Bytes;
@@ -8,11 +8,11 @@ use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, split};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_exception::{Custom, ExceptionLayer, UpgradeHandle};
+use tower_exception::{ExceptionLayer, WebSocketHandle, WebSockets, config::Configured};
 
-use crate::support::*;
+use crate::support::websocket::*;
 
-/// Accepts the first protocol that it is asked for, and echoes bytes.
+/// Returns a service that accepts the first requested protocol, and echoes bytes.
 fn echoing() -> impl tower::Service<
     Request<Incoming>,
     Response = Response<Empty<Bytes>>,
@@ -32,7 +32,7 @@ fn echoing() -> impl tower::Service<
             let headers = response.headers_mut();
             headers.insert("upgrade", first.parse().unwrap());
         }
-        assert_eq!(UpgradeHandle::of(&request).is_some(), may_be_websocket);
+        assert_eq!(WebSocketHandle::of(&request).is_some(), may_be_websocket);
         let upgrade = hyper::upgrade::on(&mut request);
         tokio::spawn(async move {
             let (mut reading, mut writing) = split(TokioIo::new(upgrade.await.unwrap()));
@@ -43,15 +43,16 @@ fn echoing() -> impl tower::Service<
 }
 
 #[tokio::test]
-async fn other_upgrades() {
-    let layer = upgrades();
+async fn other_upgrades_pass_unchanged() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
     let address = serve(layer.layer(echoing())).await;
     for (request, status) in [
         (
             "GET / HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: echo/1\r\n\r\n",
             101,
         ),
-        // A WebSocket would have done, too.
+        // The client offers a WebSocket as its second choice.
         (
             &handshake("/", &[]).replace("upgrade: ", "upgrade: echo/1, "),
             101,
@@ -68,9 +69,9 @@ async fn other_upgrades() {
         let mut client = Raw::connect(address).await;
         let head = client.ask(request).await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
-        assert_eq!(layer.upgrades().count(), 0);
-        layer.upgrades().close_all(no_swearing()).await;
-        // A WebSocket's close frame, and the beginning of one, are bytes like any others.
+        assert_eq!(websockets.count(), 0);
+        websockets.close_all(no_swearing()).await;
+        // The bytes of a close frame, and of the beginning of one, have no meaning here.
         for bytes in [&b"hello"[..], &close_frame(1000, ""), &[CLOSE]] {
             client.send(bytes).await;
             assert_eq!(client.take(bytes.len()).await, bytes);
@@ -81,8 +82,9 @@ async fn other_upgrades() {
 }
 
 #[tokio::test]
-async fn a_tunnel_over_http2() {
-    let layer = upgrades();
+async fn a_tunnel_over_http2_passes_unchanged() {
+    let websockets = WebSockets::new();
+    let layer = layer_with(&websockets);
     let address = serve(layer.layer(echoing())).await;
     let stream = TokioIo::new(tokio::net::TcpStream::connect(address).await.unwrap());
     let executor = hyper_util::rt::TokioExecutor::new();
@@ -99,19 +101,19 @@ async fn a_tunnel_over_http2() {
     let mut echoed = Vec::new();
     within(tunnel.read_to_end(&mut echoed)).await.unwrap();
     assert_eq!(echoed, b"hello");
-    assert_eq!(layer.upgrades().count(), 0);
+    assert_eq!(websockets.count(), 0);
 }
 
 #[tokio::test]
-async fn http_1_0_and_plain_requests() {
+async fn http_1_0_and_plain_requests_have_no_handle() {
     let app = service_fn(async |request: Request<Incoming>| {
-        assert!(UpgradeHandle::of(&request).is_none());
+        assert!(WebSocketHandle::of(&request).is_none());
         match request.uri().path() {
             "/fine" => Ok(Response::new(Full::<Bytes>::from("fine"))),
             _ => Err(no_swearing()),
         }
     });
-    let (layer, mut told) = observed(upgrades());
+    let (layer, mut reports) = observed(websocket_layer());
     let address = serve(layer.layer(app)).await;
     let plain = |path| format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n");
     let http_1_0 = |path| handshake(path, &[]).replace("HTTP/1.1", "HTTP/1.0");
@@ -128,9 +130,9 @@ async fn http_1_0_and_plain_requests() {
         let body = r#"{"detail":"no swearing"}"#;
         assert_eq!(client.take(body.len()).await, body.as_bytes());
         let expected = "Returned Future Status(403): 1008: no swearing";
-        assert_eq!(told.next().await, expected);
+        assert_eq!(reports.next().await, expected);
     }
-    told.assert_nothing_else();
+    reports.assert_none();
 }
 
 fn websocket_request(version: Version) -> Request<Empty<Bytes>> {
@@ -142,10 +144,10 @@ fn websocket_request(version: Version) -> Request<Empty<Bytes>> {
     request.body(Empty::new()).unwrap()
 }
 
-/// As in a test of an application's.
+/// An application's own tests make such requests.
 #[tokio::test]
-async fn a_request_that_does_not_come_from_hyper() {
-    async fn answer<F>(layer: ExceptionLayer<Custom>, app: F) -> (StatusCode, String)
+async fn a_request_that_is_not_from_hyper_has_no_handle() {
+    async fn response_of<F>(layer: ExceptionLayer<Configured>, app: F) -> (StatusCode, String)
     where
         F: AsyncFn(Request<Empty<Bytes>>) -> Result<Response<Full<Bytes>>, tower::BoxError>,
     {
@@ -157,14 +159,14 @@ async fn a_request_that_does_not_come_from_hyper() {
         (head.status, String::from_utf8(body.to_vec()).unwrap())
     }
     let fine = async |request: Request<Empty<Bytes>>| {
-        assert!(UpgradeHandle::of(&request).is_none());
+        assert!(WebSocketHandle::of(&request).is_none());
         assert!(request.extensions().get::<OnUpgrade>().is_none());
         Ok(Response::new(Full::from("fine")))
     };
-    let (status, body) = answer(upgrades(), fine).await;
+    let (status, body) = response_of(websocket_layer(), fine).await;
     assert_eq!((status.as_u16(), &*body), (200, "fine"));
     let refused = async |_| Err(no_swearing().into());
-    let (status, body) = answer(upgrades(), refused).await;
+    let (status, body) = response_of(websocket_layer(), refused).await;
     assert_eq!(
         (status.as_u16(), &*body),
         (403, r#"{"detail":"no swearing"}"#)
@@ -172,9 +174,9 @@ async fn a_request_that_does_not_come_from_hyper() {
 }
 
 #[tokio::test]
-async fn a_handle_is_asked_for_where_there_is_none() {
-    let router = || Router::new().route("/", any(async |_: UpgradeHandle| "fine"));
-    let with = serve(router().layer(upgrades())).await;
+async fn extracting_a_missing_handle_is_an_error() {
+    let router = || Router::new().route("/", any(async |_: WebSocketHandle| "fine"));
+    let with = serve(router().layer(websocket_layer())).await;
     let without = serve(router().layer(ExceptionLayer::new())).await;
     let plain = "GET / HTTP/1.1\r\nhost: test\r\n\r\n".to_owned();
     let other = handshake("/", &[]).replace("websocket\r\n", "h2c\r\n");
@@ -196,7 +198,7 @@ async fn a_handle_is_asked_for_where_there_is_none() {
             assert_eq!(header(&head, "sec-websocket-version"), ["13"]);
         }
     }
-    let not_over_a_socket = router().layer(upgrades());
+    let not_over_a_socket = router().layer(websocket_layer());
     let request = websocket_request(Version::HTTP_11).map(axum::body::Body::new);
     let response = not_over_a_socket.oneshot(request).await.unwrap();
     assert_eq!(response.status(), 426);

@@ -1,4 +1,4 @@
-//! What a guard that is dropped can know of what is unwinding. All of a test is on one thread.
+//! Connections that are dropped during an unwinding, or after one. Each test runs on one thread.
 
 use std::panic::{catch_unwind, resume_unwind};
 
@@ -7,14 +7,14 @@ use tokio::sync::mpsc;
 use tower::Layer;
 use tower_exception::{HttpException, catch};
 
-use crate::support::*;
+use crate::support::websocket::*;
 
 fn raised() -> Box<dyn std::any::Any + Send> {
     catch_unwind(|| no_swearing().raise()).unwrap_err()
 }
 
 #[tokio::test]
-async fn a_raise_that_was_caught_leaves_nothing_behind() {
+async fn a_caught_raise_leaves_no_state() {
     let app = Router::new()
         .route(
             "/unwinding/dropped",
@@ -34,22 +34,22 @@ async fn a_raise_that_was_caught_leaves_nothing_behind() {
         .route(
             "/catch/panicked",
             bare(async |mut socket: WebSocket| {
-                let kept = catch(async { no_swearing().raise() }).await.unwrap_err();
+                let caught = catch(async { no_swearing().raise() }).await.unwrap_err();
                 echo_one(&mut socket).await;
-                panic!("{SECRET_TEXT}: {kept}");
+                panic!("{SECRET_TEXT}: {caught}");
             }),
         )
         .route(
             "/taken-over/panicked",
             bare(async |mut socket: WebSocket| {
-                let kept = catch_unwind(|| HttpException::gone("sold out").raise());
-                let kept = kept.unwrap_err().downcast::<HttpException>().unwrap();
-                let kept = HttpException::clone(&kept);
+                let caught = catch_unwind(|| HttpException::gone("sold out").raise());
+                let caught = caught.unwrap_err().downcast::<HttpException>().unwrap();
+                let caught = HttpException::clone(&caught);
                 echo_one(&mut socket).await;
-                panic!("{SECRET_TEXT}: {kept}");
+                panic!("{SECRET_TEXT}: {caught}");
             }),
         )
-        .layer(upgrades());
+        .layer(websocket_layer());
     let address = serve(app).await;
     for (path, expected) in [
         ("/unwinding/dropped", code(1000, "")),
@@ -62,45 +62,46 @@ async fn a_raise_that_was_caught_leaves_nothing_behind() {
     }
 }
 
-/// A task that has raised is kept, as its payload, by whoever has its handle. That is no other client's business.
+/// The `JoinHandle` of a task that raised contains the payload. It must not affect other
+/// connections.
 #[tokio::test]
-async fn a_raise_that_is_kept_elsewhere_is_not_taken_for_a_panic_of_another_task() {
-    let kept = tokio::spawn(async { no_swearing().raise() });
-    while !kept.is_finished() {
+async fn a_stored_raise_does_not_affect_a_panic_of_another_task() {
+    let raising = tokio::spawn(async { no_swearing().raise() });
+    while !raising.is_finished() {
         tokio::task::yield_now().await;
     }
-    let (layer, mut told) = observed(upgrades());
+    let (layer, mut reports) = observed(websocket_layer());
     let address = serve(layer.layer(accepting(async |_io| panic!("{SECRET_TEXT}")))).await;
     let mut client = connect(address, "/").await;
     assert_eq!(closed(&mut client).await, code(1011, ""));
-    assert_eq!(told.all(), ["Panicked Upgraded Close(1011): panicked"]);
-    drop(kept);
+    assert_eq!(reports.take(), ["Panicked WebSocket Close(1011): panicked"]);
+    drop(raising);
 }
 
 #[tokio::test]
-async fn a_raise_that_is_caught_and_goes_on() {
+async fn a_raise_may_be_caught_and_resumed() {
     let app = accepting(async |_io| resume_unwind(raised()));
-    let address = serve(upgrades().layer(app)).await;
+    let address = serve(websocket_layer().layer(app)).await;
     let mut client = connect(address, "/").await;
     assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
 }
 
 #[tokio::test]
-async fn of_two_raises_the_second_one_counts() {
+async fn the_second_of_two_raises_closes_the_connection() {
     let app = accepting(async |_io| {
         drop(raised());
         HttpException::gone("sold out").raise()
     });
-    let address = serve(upgrades().layer(app)).await;
+    let address = serve(websocket_layer().layer(app)).await;
     let mut client = connect(address, "/").await;
     assert_eq!(closed(&mut client).await, code(4410, "sold out"));
 }
 
-/// One task raises, and the connection of another one is dropped, on the same thread.
+/// One task raises, and another task on the same thread drops its connection.
 #[tokio::test]
-async fn a_raise_in_another_task() {
+async fn a_raise_in_another_task_does_not_affect_the_connection() {
     let (sender, mut dropped) = mpsc::unbounded_channel();
-    let app = accepting(move |io: Bare| {
+    let app = accepting(move |io: ServerIo| {
         let sender = sender.clone();
         async move {
             let raising = tokio::spawn(async { no_swearing().raise() });
@@ -111,7 +112,7 @@ async fn a_raise_in_another_task() {
             sender.send(raising).unwrap();
         }
     });
-    let address = serve(upgrades().layer(app)).await;
+    let address = serve(websocket_layer().layer(app)).await;
     let mut client = connect(address, "/").await;
     assert_eq!(closed(&mut client).await, code(1000, ""));
     assert!(
@@ -124,9 +125,9 @@ async fn a_raise_in_another_task() {
     );
 }
 
-/// Runs `1` when it is dropped, with `0` still there.
-#[expect(dead_code, reason = "it is there to be dropped")]
-struct AtDrop<F: FnMut()>(Bare, F);
+/// Runs its function when it is dropped, before it drops its connection.
+#[expect(dead_code, reason = "the connection is only dropped")]
+struct AtDrop<F: FnMut()>(ServerIo, F);
 
 impl<F: FnMut()> Drop for AtDrop<F> {
     fn drop(&mut self) {
@@ -135,7 +136,7 @@ impl<F: FnMut()> Drop for AtDrop<F> {
 }
 
 #[tokio::test]
-async fn in_destructors() {
+async fn failures_in_destructors_close_the_connection() {
     let raise = || no_swearing().raise();
     let panic = || panic!("{SECRET_TEXT}");
     let caught = || drop(raised());
@@ -144,20 +145,26 @@ async fn in_destructors() {
     let catching = accepting(move |io| async move { drop(AtDrop(io, caught)) });
     for (address, expected) in [
         (
-            serve(upgrades().layer(raising)).await,
+            serve(websocket_layer().layer(raising)).await,
             code(1008, "no swearing"),
         ),
-        (serve(upgrades().layer(panicking)).await, code(1011, "")),
-        (serve(upgrades().layer(catching)).await, code(1000, "")),
+        (
+            serve(websocket_layer().layer(panicking)).await,
+            code(1011, ""),
+        ),
+        (
+            serve(websocket_layer().layer(catching)).await,
+            code(1000, ""),
+        ),
     ] {
         let mut client = connect(address, "/").await;
         assert_eq!(closed(&mut client).await, expected);
     }
 }
 
-/// What is caught in a destructor does not end what it runs in.
+/// An unwinding that is caught in a destructor does not end the outer one.
 #[tokio::test]
-async fn in_destructors_while_something_unwinds() {
+async fn failures_in_destructors_do_not_replace_an_unwinding() {
     let nested = || drop(catch_unwind(|| panic!("{SECRET_TEXT}")));
     let raising = accepting(move |io| async move {
         let _at_drop = AtDrop(io, nested);
@@ -169,10 +176,13 @@ async fn in_destructors_while_something_unwinds() {
     });
     for (address, expected) in [
         (
-            serve(upgrades().layer(raising)).await,
+            serve(websocket_layer().layer(raising)).await,
             code(1008, "no swearing"),
         ),
-        (serve(upgrades().layer(panicking)).await, code(1011, "")),
+        (
+            serve(websocket_layer().layer(panicking)).await,
+            code(1011, ""),
+        ),
     ] {
         let mut client = connect(address, "/").await;
         assert_eq!(closed(&mut client).await, expected);

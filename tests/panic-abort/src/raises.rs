@@ -1,4 +1,4 @@
-//! Must not compile under `panic = "abort"`: there is nothing that `raise` could do.
+//! A call of `raise`, which must not compile under `panic = "abort"`, because it could not unwind.
 
 fn main() {
     tower_exception::HttpException::not_found("Item not found").raise()

@@ -1,5 +1,5 @@
-//! `raise_async` under `panic = "abort"`: it works below the layer, and elsewhere it ends one future and not
-//! the process.
+//! `raise_async` under `panic = "abort"`: it works below the layer. Elsewhere it suspends one
+//! future, and does not end the process.
 
 use std::{
     convert::Infallible,
@@ -17,7 +17,7 @@ use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_exception::{ExceptionLayer, HttpException, catch};
 
 #[cfg(not(panic = "abort"))]
-compile_error!("this is to be built with `panic = \"abort\"`");
+compile_error!("build this crate with `panic = \"abort\"`");
 
 type HttpResponse = Response<Full<Bytes>>;
 
@@ -61,8 +61,8 @@ async fn in_a_catch() {
     assert_eq!(caught.to_string(), "404: Item not found");
 }
 
-/// Pending at every poll, and the process goes on.
-async fn where_nothing_catches() {
+/// The future is pending at every poll, and the process goes on.
+async fn outside_of_any_catch() {
     let mut raising = pin!(deep(0));
     let mut cx = Context::from_waker(Waker::noop());
     for _ in 0..3 {
@@ -71,7 +71,7 @@ async fn where_nothing_catches() {
     assert!(timeout(SOON, deep(0)).await.is_err());
 }
 
-/// In a task of its own it hangs, until the timeout that the handler has for it.
+/// A task of its own is pending, until a timeout in the handler.
 async fn in_a_spawned_task() {
     let (status, body) = serve(|| async {
         let task = tokio::spawn(deep(0));
@@ -84,7 +84,7 @@ async fn in_a_spawned_task() {
     assert_eq!((status, &*body), (200, &b"waited long enough"[..]));
 }
 
-/// Below the layer, but polled with another context: the same.
+/// Below the layer, but polled with another context, the future is pending too.
 async fn with_another_context() {
     let (status, body) = serve(|| async {
         let mut raising = pin!(deep(0));
@@ -102,11 +102,11 @@ async fn with_another_context() {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     below_the_layer().await;
-    println!("below the layer: answered");
+    println!("below the layer: rendered");
     in_a_catch().await;
     println!("in a catch: caught");
-    where_nothing_catches().await;
-    println!("where nothing catches: pending");
+    outside_of_any_catch().await;
+    println!("outside of any catch: pending");
     in_a_spawned_task().await;
     println!("in a spawned task: pending, in that task");
     with_another_context().await;

@@ -1,4 +1,4 @@
-//! Writes the code of the tests' proto and of the example's.
+//! Generates the code of the tests' proto and of the example's proto.
 
 use std::{error::Error, fs, path::Path};
 
@@ -8,7 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(&root.join("examples/grpc"), "shop", "generated.rs")
 }
 
-/// Compiles the proto of this name in `folder`, and names what it becomes `file`.
+/// Compiles the proto of this name in `folder`, and writes the generated code to `file`.
 fn write(folder: &Path, proto: &str, file: &str) -> Result<(), Box<dyn Error>> {
     let files = protox::compile([format!("{proto}.proto")], [folder])?;
     tonic_prost_build::configure()

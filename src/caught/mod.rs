@@ -1,0 +1,187 @@
+//! A failure from where it is caught to its handler.
+
+pub(crate) mod attached;
+pub(crate) mod failure;
+pub(crate) mod known;
+mod panic;
+mod request_head;
+
+use std::{error::Error, fmt, marker::PhantomData, ops::Deref, panic::Location, sync::Arc};
+
+pub use self::{
+    failure::{Mechanism, Phase},
+    panic::Panic,
+    request_head::RequestHead,
+};
+
+use self::failure::Failure;
+
+/// A failure that a handler or an observer receives: the error, its mechanism and phase, and the
+/// head of the request.
+///
+/// It derefs to the error, so that a handler writes `error.name`. `clone()` is the error's:
+/// `exception.clone().with_detail("...")` is a changed [`HttpException`](crate::HttpException).
+///
+/// `Caught` without a type stands for any failure. [`on_any`](crate::ExceptionLayer::on_any)
+/// handlers and [observers](crate::ExceptionLayer::observe) receive one.
+///
+/// ```
+/// use tower_exception::{Caught, ExceptionLayer, HttpException};
+///
+/// let layer = ExceptionLayer::new().on(|error: Caught<std::io::Error>| {
+///     HttpException::bad_gateway(format!("{}: {:?}", error.request().uri(), error.kind()))
+/// });
+/// ```
+pub struct Caught<E: ?Sized = dyn Error + Send + Sync> {
+    shared: Arc<Shared>,
+    /// Number of errors of the chain outside of this one.
+    depth: usize,
+    error: PhantomData<fn() -> Box<E>>,
+}
+
+struct Shared {
+    failure: Failure,
+    request: RequestHead,
+}
+
+impl<E: Error + Send + Sync + 'static> Caught<E> {
+    /// Creates the failure that a returned `error` is, for the unit test of a handler.
+    ///
+    /// Its mechanism is [`Returned`](Mechanism::Returned), its phase [`Future`](Phase::Future).
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tower_exception::{Caught, HttpException, RequestHead};
+    ///
+    /// fn not_found(exception: Caught<HttpException>) -> HttpException {
+    ///     HttpException::not_found(format!("there is no {}", exception.request().uri().path()))
+    /// }
+    ///
+    /// let (parts, _) = Request::get("/items/2").body(()).unwrap().into_parts();
+    /// let caught = Caught::new(HttpException::not_found("gone"), RequestHead::from(&parts));
+    /// assert_eq!(not_found(caught).to_string(), "404: there is no /items/2");
+    /// ```
+    pub fn new(error: E, request: RequestHead) -> Self {
+        let caught = Caught::of_failure(Failure::from_error(error, Phase::Future), request);
+        let depth = caught.failure().errors().position(|error| error.is::<E>());
+        caught.at(depth.unwrap_or(0))
+    }
+}
+
+impl Caught {
+    pub(crate) fn of_failure(failure: Failure, request: RequestHead) -> Self {
+        let shared = Arc::new(Shared { failure, request });
+        Self {
+            shared,
+            depth: 0,
+            error: PhantomData,
+        }
+    }
+
+    /// Returns the failure as the error `depth` sources down.
+    pub(crate) fn at<E: ?Sized>(&self, depth: usize) -> Caught<E> {
+        Caught {
+            shared: Arc::clone(&self.shared),
+            depth,
+            error: PhantomData,
+        }
+    }
+}
+
+impl<E: ?Sized> Caught<E> {
+    pub(crate) fn failure(&self) -> &Failure {
+        &self.shared.failure
+    }
+
+    /// Forgets the type of the error: the argument of an `on_any` handler or an observer.
+    pub fn into_any(self) -> Caught {
+        Caught {
+            shared: self.shared,
+            depth: 0,
+            error: PhantomData,
+        }
+    }
+
+    /// Returns how the failure arose.
+    pub fn mechanism(&self) -> Mechanism {
+        self.shared.failure.mechanism
+    }
+
+    /// Returns the phase of the request in which the failure was caught.
+    pub fn phase(&self) -> Phase {
+        self.shared.failure.phase
+    }
+
+    /// Returns the place in the code at which the exception was made.
+    ///
+    /// It is `None` unless the failure is an exception or has one as a source. Other errors do not
+    /// know their location; the panic hook prints that of a panic.
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        self.shared.failure.location()
+    }
+
+    /// Returns the head of the request.
+    pub fn request(&self) -> &RequestHead {
+        &self.shared.request
+    }
+
+    /// Returns the outermost error: the failure as a whole, which may have the handled error as a
+    /// source.
+    pub fn outermost(&self) -> &(dyn Error + Send + Sync + 'static) {
+        self.shared.failure.as_error()
+    }
+}
+
+impl<E: Error + 'static> Caught<E> {
+    /// Returns the error, as dereferencing does.
+    ///
+    /// # Panics
+    ///
+    /// If the error's chain of sources has changed since the failure was caught.
+    pub fn error(&self) -> &E {
+        let error = self.failure().errors().nth(self.depth);
+        match error.and_then(<dyn Error>::downcast_ref) {
+            Some(error) => error,
+            None => panic!("an error's chain of sources changed while it was handled"),
+        }
+    }
+}
+
+impl<E: Error + 'static> Deref for Caught<E> {
+    type Target = E;
+
+    fn deref(&self) -> &E {
+        self.error()
+    }
+}
+
+impl Deref for Caught {
+    type Target = dyn Error + Send + Sync;
+
+    fn deref(&self) -> &Self::Target {
+        self.outermost()
+    }
+}
+
+impl<E: ?Sized> fmt::Debug for Caught<E>
+where
+    Self: Deref<Target: fmt::Debug>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caught")
+            .field("error", &&**self)
+            .field("mechanism", &self.mechanism())
+            .field("phase", &self.phase())
+            .field("request", self.request())
+            .finish()
+    }
+}
+
+impl<E: ?Sized> fmt::Display for Caught<E>
+where
+    Self: Deref<Target: fmt::Display>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, f)
+    }
+}

@@ -1,0 +1,60 @@
+//! The body of a response that the layer or a handler has made.
+
+use std::{
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+
+use crate::error::BoxError;
+
+/// Body of a response that the layer or a handler has made.
+pub enum AnswerBody {
+    Rendered(Bytes),
+    Replied(RepliedBody),
+}
+
+impl From<Bytes> for AnswerBody {
+    fn from(bytes: Bytes) -> Self {
+        Self::Rendered(bytes)
+    }
+}
+
+/// Body of a handler's response.
+///
+/// A reply's body has to be `Send` only, while the layer's body is `Sync` if the service's is. The
+/// mutex makes the difference. Polling does not lock it, because a poll has exclusive access.
+pub struct RepliedBody(Mutex<UnsyncBoxBody<Bytes, BoxError>>);
+
+impl RepliedBody {
+    pub(crate) fn new(body: UnsyncBoxBody<Bytes, BoxError>) -> Self {
+        Self(Mutex::new(body))
+    }
+}
+
+impl Body for RepliedBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let body = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        Pin::new(body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        body.size_hint()
+    }
+}

@@ -1,0 +1,23 @@
+//! Configuration of a layer.
+
+use std::sync::Arc;
+
+use crate::{handling::Handling, websocket::WebSockets};
+
+/// Everything that a layer can be configured with.
+#[derive(Clone, Default)]
+pub struct Config {
+    /// Shared with each request.
+    pub(crate) handling: Arc<Handling>,
+    pub(crate) capture_headers: bool,
+    pub(crate) websockets: Option<WebSockets>,
+}
+
+#[cfg(feature = "websocket")]
+impl Config {
+    pub(crate) fn set_websockets(&mut self, websockets: WebSockets) {
+        let handling = Arc::make_mut(&mut self.handling);
+        handling.reject_handshake_with = websockets.rejection_status();
+        self.websockets = Some(websockets);
+    }
+}

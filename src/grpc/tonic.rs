@@ -1,0 +1,382 @@
+//! Conversions between exceptions and [tonic](https://docs.rs/tonic)'s `Status` and `Code`.
+
+use std::{error::Error, sync::Arc};
+
+use bytes::Bytes;
+use http::StatusCode;
+use tonic::{Code, Status, TimeoutExpired, metadata::MetadataMap};
+
+use super::{code::GrpcCode, details, fields::StatusFields, metadata::into_metadata};
+use crate::exception::{Detail, HttpException};
+
+/// Converts an exception to the status that a gRPC client receives, so that `?` works in a tonic
+/// handler.
+///
+/// The code follows from the [HTTP status](crate::GrpcCode) of the exception. The message is the
+/// detail, the [details](crate::grpc#details) are its JSON, and the metadata is the headers. The
+/// exception is the source of the status, so that a layer's handlers and observers find it.
+///
+/// ```
+/// use tonic::{Code, Request, Response, Status};
+/// use tower_exception::HttpException;
+///
+/// fn name(id: u32) -> Result<String, HttpException> {
+///     match id {
+///         1 => Ok("plumbus".to_owned()),
+///         _ => Err(HttpException::not_found("Item not found")),
+///     }
+/// }
+///
+/// async fn item(request: Request<u32>) -> Result<Response<String>, Status> {
+///     Ok(Response::new(name(request.into_inner())?))
+/// }
+///
+/// # futures_executor::block_on(async {
+/// let status = item(Request::new(2)).await.unwrap_err();
+/// assert_eq!((status.code(), status.message()), (Code::NotFound, "Item not found"));
+/// # });
+/// ```
+impl From<HttpException> for Status {
+    fn from(exception: HttpException) -> Self {
+        // An informational status cannot end an exchange, so a 500 stands for it.
+        let rendered = if exception.status().is_informational() {
+            &HttpException::new(StatusCode::INTERNAL_SERVER_ERROR)
+        } else {
+            &exception
+        };
+        let StatusFields {
+            code,
+            message,
+            details,
+        } = status_fields(rendered);
+        let mut headers = rendered.headers().clone();
+        into_metadata(&mut headers);
+        let metadata = MetadataMap::from_headers(headers);
+        let mut status = Self::with_details_and_metadata(code.into(), message, details, metadata);
+        status.set_source(Arc::new(exception));
+        status
+    }
+}
+
+/// Converts a status to the exception that stands for it in HTTP.
+///
+/// The code [maps to](crate::GrpcCode::http_status) the HTTP status. The JSON in the
+/// [details](crate::grpc#details), or otherwise the message, becomes the detail, and the metadata
+/// becomes the headers.
+///
+/// The status is the source of the exception, and a gRPC client receives the status unchanged. A
+/// status that was made of an exception converts back to that exception. If tonic made the status
+/// of an error (`Status::from_error`), its message is not shown.
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_exception::HttpException;
+///
+/// let exception = HttpException::from(tonic::Status::resource_exhausted("too many"));
+/// assert_eq!(exception.status(), StatusCode::TOO_MANY_REQUESTS);
+/// assert_eq!(exception.to_string(), "429: too many");
+///
+/// let status = tonic::Status::from(exception);
+/// assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+/// ```
+impl From<Status> for HttpException {
+    #[track_caller]
+    fn from(status: Status) -> Self {
+        let made_of = status.source().and_then(|source| source.downcast_ref());
+        let mut exception = match made_of {
+            Some(exception) => Self::clone(exception),
+            None => Self::new(GrpcCode::from(status.code()).http_status())
+                .with_detail(detail(&status))
+                .with_source(status.clone()),
+        };
+        for (name, value) in &status.metadata().clone().into_headers() {
+            if made_of.is_none() || !exception.headers().contains_key(name) {
+                exception = exception.with_header(name.clone(), value.clone());
+            }
+        }
+        exception
+    }
+}
+
+/// Converts a code to tonic's type.
+impl From<GrpcCode> for Code {
+    fn from(code: GrpcCode) -> Self {
+        Self::from_i32(code.as_i32())
+    }
+}
+
+/// Converts a code from tonic's type.
+impl From<Code> for GrpcCode {
+    fn from(code: Code) -> Self {
+        Self::from_i32(code.into())
+    }
+}
+
+/// Returns the exception that stands for one of tonic's own errors if no handler matches.
+pub(crate) fn exception_for(error: &(dyn Error + 'static)) -> Option<HttpException> {
+    if error.is::<TimeoutExpired>() {
+        return Some(HttpException::new(StatusCode::GATEWAY_TIMEOUT));
+    }
+    let status = error.downcast_ref::<Status>()?;
+    (!is_made_of_an_error(status)).then(|| status.clone().into())
+}
+
+/// Returns whether tonic made the status of an error that is not meant for clients.
+///
+/// The body types of tonic and tonic-web convert every error to a status whose message is the text
+/// of the error.
+fn is_made_of_an_error(status: &Status) -> bool {
+    match status.code() {
+        Code::Unknown => status
+            .source()
+            .is_some_and(|source| source.to_string() == status.message()),
+        Code::Internal => status.message().starts_with("tonic-web: "),
+        _ => false,
+    }
+}
+
+/// Returns the fields of the status that a gRPC client receives for `exception`.
+///
+/// If the exception was made of a status, the fields are that status's own, except those that the
+/// exception has changed since.
+pub(crate) fn status_fields(exception: &HttpException) -> StatusFields {
+    let mut fields = StatusFields::of(exception);
+    if let Some(status) = original_status(exception) {
+        let original = HttpException::new(exception.status()).with_detail(detail(status));
+        let original_message = original.detail_or_reason().to_string();
+        fields.code = status.code().into();
+        if !is_made_of_an_error(status) && original_message == fields.message {
+            return StatusFields {
+                message: status.message().to_owned(),
+                details: Bytes::copy_from_slice(status.details()),
+                ..fields
+            };
+        }
+    }
+    let json = match exception.detail() {
+        Detail::Json(json) => details::of_json(json),
+        Detail::Canonical | Detail::Text(_) => None,
+    };
+    match json {
+        Some(json) => fields.with_details(|code, message| details::encode(code, message, &json)),
+        None => fields.truncated(),
+    }
+}
+
+/// Returns the status that `exception` was made of, unless its HTTP status has changed since.
+fn original_status(exception: &HttpException) -> Option<&Status> {
+    let status = exception.origin()?.downcast_ref::<Status>()?;
+    let http_status = GrpcCode::from(status.code()).http_status();
+    (http_status == exception.status()).then_some(status)
+}
+
+/// Returns the JSON in the details of a status, or otherwise its message, unless that is not meant
+/// for clients.
+fn detail(status: &Status) -> Detail {
+    if is_made_of_an_error(status) {
+        return Detail::Canonical;
+    }
+    match details::decode(status.details()) {
+        Some(json) => Detail::from(json),
+        None if status.message().is_empty() => Detail::Canonical,
+        None => Detail::from(status.message().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+    use proptest::prelude::*;
+    use prost::Message as _;
+    use serde_json::{Value, json};
+    use std::fmt;
+
+    #[test]
+    fn exception_survives_conversion_to_status() {
+        let exception = HttpException::conflict(json!({ "left": 1, "of": [1.5, null, "x"] }))
+            .try_with_header("x-shelf", "7")
+            .unwrap();
+        let location = exception.location();
+        let mut status = Status::from(exception);
+        assert_eq!(status.code(), Code::Aborted);
+        assert_eq!(status.message(), r#"{"left":1,"of":[1.5,null,"x"]}"#);
+        assert_eq!(status.metadata().get("x-shelf").unwrap(), "7");
+        status.metadata_mut().insert("x-row", "8".parse().unwrap());
+
+        let exception = HttpException::from(status);
+        assert_eq!(exception.status(), StatusCode::CONFLICT);
+        assert_eq!(exception.location(), location);
+        assert_eq!(exception.headers().len(), 2);
+        assert_eq!(exception.headers()["x-row"], HeaderValue::from_static("8"));
+    }
+
+    /// Returns the status as a client decodes it, without its source.
+    fn over_the_wire(status: &Status) -> Status {
+        let mut headers = http::HeaderMap::new();
+        status.add_header(&mut headers).unwrap();
+        Status::from_header_map(&headers).unwrap()
+    }
+
+    #[test]
+    fn status_survives_conversion_to_exception() {
+        for number in 0..17 {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("x-shelf", "7".parse().unwrap());
+            let code = Code::from_i32(number);
+            let details = Bytes::from_static(b"opaque");
+            let status = Status::with_details_and_metadata(code, "why", details, metadata);
+            let exception = HttpException::from(status);
+            assert_eq!(exception.status(), GrpcCode::from(code).http_status());
+            assert_eq!(exception.detail_or_reason().to_string(), "why");
+
+            let status = Status::from(exception.clone());
+            assert_eq!((status.code(), status.message()), (code, "why"));
+            assert_eq!(status.details(), b"opaque");
+            assert_eq!(status.metadata().get("x-shelf").unwrap(), "7");
+
+            // A changed detail takes precedence over the status's own message and details.
+            let status = Status::from(exception.with_detail("why not"));
+            assert_eq!((status.code(), status.message()), (code, "why not"));
+            assert!(status.details().is_empty());
+        }
+    }
+
+    #[test]
+    fn status_without_message_has_the_canonical_reason() {
+        let exception = HttpException::from(Status::not_found(""));
+        assert_eq!(exception.to_string(), "404: Not Found");
+        assert_eq!(Status::from(exception).message(), "");
+    }
+
+    #[test]
+    fn timeout_of_tonic_is_deadline_exceeded() {
+        let exception = exception_for(&TimeoutExpired(())).unwrap();
+        assert_eq!(Status::from(exception).code(), Code::DeadlineExceeded);
+    }
+
+    #[test]
+    fn informational_status_becomes_internal() {
+        let exception = HttpException::new(StatusCode::CONTINUE).with_detail("go on");
+        let status = Status::from(exception);
+        assert_eq!(
+            (status.code(), status.message()),
+            (Code::Internal, "Internal Server Error")
+        );
+    }
+
+    #[derive(Debug)]
+    struct Secret;
+
+    impl fmt::Display for Secret {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the password is hunter2")
+        }
+    }
+
+    impl Error for Secret {}
+
+    #[test]
+    fn message_that_tonic_made_of_an_error_is_not_shown() {
+        assert!(exception_for(&Status::from_error(Box::new(Secret))).is_none());
+        assert!(exception_for(&Status::internal(format!("tonic-web: {Secret}"))).is_none());
+        let exception = HttpException::from(Status::from_error(Box::new(Secret)));
+        assert_eq!(exception.to_string(), "500: Internal Server Error");
+        assert_eq!(Status::from(exception).message(), "Internal Server Error");
+        assert!(exception_for(&Status::unknown("for the client")).is_some());
+        assert!(exception_for(&Status::internal("for the client")).is_some());
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-(1_i64 << 53)..=1 << 53).prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(any::<String>(), inner, 0..4)
+                    .prop_map(Value::from_iter),
+            ]
+        })
+    }
+
+    /// Returns the details that a client decodes, if there are any.
+    fn details_of(status: &Status) -> Option<tonic_types::Status> {
+        let details = over_the_wire(status).details().to_vec();
+        (!details.is_empty()).then(|| tonic_types::Status::decode(&*details).unwrap())
+    }
+
+    #[test]
+    fn details_have_the_code_of_the_status() {
+        let exception = HttpException::from(Status::data_loss("gone")).with_detail(json!(["gone"]));
+        let status = Status::from(exception);
+        assert_eq!(status.code(), Code::DataLoss);
+        assert_eq!(details_of(&status).unwrap().code, Code::DataLoss as i32);
+    }
+
+    #[test]
+    fn json_too_deep_to_decode_is_only_in_the_message() {
+        let nested = |depth| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+        for (depth, has_details) in [(30, true), (120, false)] {
+            let status = Status::from(HttpException::gone(nested(depth)));
+            assert_eq!(details_of(&status).is_some(), has_details, "{depth}");
+            assert_eq!(status.message(), nested(depth).to_string());
+        }
+    }
+
+    #[test]
+    fn message_is_truncated_in_favor_of_details() {
+        for (length, is_whole, has_details) in [
+            (1_000, true, true),
+            (2_500, false, true),
+            (4_500, false, true),
+            (6_000, true, false),
+            (20_000, false, false),
+        ] {
+            let detail = json!({ "y": "y".repeat(length) });
+            let status = Status::from(HttpException::bad_request(detail));
+            assert_eq!(!status.message().ends_with("..."), is_whole, "{length}");
+            let details = details_of(&status);
+            assert_eq!(details.is_some(), has_details, "{length}");
+            if let Some(details) = details {
+                assert_eq!(details.message, status.message(), "{length}");
+            }
+        }
+    }
+
+    proptest! {
+        /// A client may refuse more than 8 KiB, and details that differ from the status.
+        #[test]
+        fn details_fit_and_repeat_the_status(text in "[a-zß{ ]{0,200}", times in 0_usize..60) {
+            let status = Status::from(HttpException::gone(json!([text.repeat(times)])));
+            let mut headers = http::HeaderMap::new();
+            status.add_header(&mut headers).unwrap();
+            prop_assert!(headers.values().map(HeaderValue::len).sum::<usize>() < 7_300);
+            if let Some(details) = details_of(&status) {
+                prop_assert_eq!(details.code, status.code() as i32);
+                prop_assert_eq!(details.message, status.message());
+            }
+        }
+
+        #[test]
+        fn json_survives_the_wire(value in any_json()) {
+            let exception = HttpException::bad_request(value.clone());
+            let expected = match exception.detail_or_reason().to_string() {
+                // A status without a message converts to the canonical reason.
+                empty if empty.is_empty() => "Bad Request".to_owned(),
+                text => text,
+            };
+            let exception = HttpException::from(over_the_wire(&exception.into()));
+            let shown = exception.detail_or_reason().to_string();
+            if value.is_array() || value.is_object() {
+                let back: Value = serde_json::from_str(&shown).unwrap();
+                prop_assert_eq!(back, value);
+            } else {
+                prop_assert_eq!(shown, expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Polls that catch exceptions, raised with and without unwinding, and the payloads of both.
+//!
+//! An exception that was raised without unwinding is turned into a payload as well, so that callers
+//! have one failure path for both ways of raising and for panics.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::Context,
+    thread,
+};
+
+use super::slot::{self, Scope};
+#[cfg(feature = "websocket")]
+use crate::exception::UnwindToken;
+use crate::{
+    exception::{Exception, HttpException, WebSocketException},
+    unwind::ignore_panic,
+};
+
+/// Way in which a caught exception was raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RaisedBy {
+    /// By unwinding: `raise`, or `panic_any` of an exception.
+    Unwinding,
+    /// By `raise_async`, without unwinding.
+    Async,
+}
+
+/// Payload that stands for an exception that was raised without unwinding.
+struct AsyncPayload {
+    exception: Exception,
+    salvaged: Option<Box<dyn Any + Send>>,
+}
+
+/// Runs one poll and catches exceptions and panics in it, raised with and without unwinding.
+#[inline]
+pub(crate) fn catch_poll<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> T,
+) -> thread::Result<T> {
+    catch_poll_salvaging(cx, poll, |_| None)
+}
+
+/// Runs one poll as [`catch_poll`] does.
+///
+/// If the poll returned although an exception was raised without unwinding, `salvage` may save a
+/// part of the result in the payload: see [`take_salvaged`].
+#[inline]
+pub(crate) fn catch_poll_salvaging<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> T,
+    salvage: impl FnOnce(T) -> Option<Box<dyn Any + Send>>,
+) -> thread::Result<T> {
+    let scope = Scope::open(cx);
+    let result = catch_unwind(AssertUnwindSafe(|| poll(cx)));
+    if scope.close() {
+        return Err(async_payload(result, salvage));
+    }
+    result
+}
+
+/// Takes the exception that was raised without unwinding, as a payload. It takes precedence over
+/// the result of the poll, also over a panic.
+#[cold]
+fn async_payload<T>(
+    result: thread::Result<T>,
+    salvage: impl FnOnce(T) -> Option<Box<dyn Any + Send>>,
+) -> Box<dyn Any + Send> {
+    let exception = slot::take();
+    let mut salvaged = None;
+    ignore_panic(|| match result {
+        Ok(value) => salvaged = salvage(value),
+        Err(payload) => drop(payload),
+    });
+    match exception {
+        Some(exception) => Box::new(AsyncPayload {
+            exception,
+            salvaged,
+        }),
+        None => Box::new("the exception of a filled scope is missing"),
+    }
+}
+
+/// Takes what [`catch_poll_salvaging`] saved in `payload`.
+pub(crate) fn take_salvaged<T: 'static>(payload: &mut (dyn Any + Send)) -> Option<T> {
+    let payload = payload.downcast_mut::<AsyncPayload>()?;
+    let salvaged = payload.salvaged.take()?.downcast().ok()?;
+    Some(*salvaged)
+}
+
+/// Returns the exception that `payload` is and how it was raised, or the payload as the error if it
+/// is no exception.
+#[cold]
+pub(crate) fn downcast_payload(
+    payload: Box<dyn Any + Send>,
+) -> Result<(Exception, RaisedBy), Box<dyn Any + Send>> {
+    let payload = match payload.downcast::<HttpException>() {
+        Ok(exception) => {
+            let exception = clear_unwind_token(Exception::Http(*exception));
+            return Ok((exception, RaisedBy::Unwinding));
+        }
+        Err(payload) => payload,
+    };
+    let payload = match payload.downcast::<WebSocketException>() {
+        Ok(exception) => {
+            let exception = clear_unwind_token(Exception::WebSocket(*exception));
+            return Ok((exception, RaisedBy::Unwinding));
+        }
+        Err(payload) => payload,
+    };
+    let payload = match payload.downcast::<Exception>() {
+        Ok(exception) => return Ok((*exception, RaisedBy::Unwinding)),
+        Err(payload) => payload,
+    };
+    let payload = payload.downcast::<AsyncPayload>()?;
+    Ok((payload.exception, RaisedBy::Async))
+}
+
+/// Records that `exception` has been caught and unwinds no longer.
+#[cfg(feature = "websocket")]
+fn clear_unwind_token(mut exception: Exception) -> Exception {
+    match &mut exception {
+        Exception::Http(exception) => exception.set_unwind_token(UnwindToken::default()),
+        Exception::WebSocket(exception) => exception.set_unwind_token(UnwindToken::default()),
+    }
+    exception
+}
+
+/// Without the feature `websocket` an exception has no unwind token.
+#[cfg(not(feature = "websocket"))]
+fn clear_unwind_token(exception: Exception) -> Exception {
+    exception
+}

@@ -1,0 +1,97 @@
+//! Capture of the events that the crate emits with `tracing`.
+
+use std::{cell::RefCell, collections::BTreeMap, fmt, sync::Once};
+
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+
+thread_local! {
+    /// The events of this thread's test. Its runtime has no other thread, the server included.
+    static EVENTS: RefCell<Vec<LoggedEvent>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Captures each thread's events for the test on that thread.
+///
+/// All threads share one subscriber. With one subscriber a thread, `tracing` may infer from a
+/// thread without a subscriber that no subscriber is interested in an event.
+pub struct Log;
+
+/// One event, with its fields as text.
+#[derive(Clone, Debug)]
+pub struct LoggedEvent {
+    pub level: Level,
+    fields: BTreeMap<&'static str, String>,
+}
+
+impl Log {
+    /// Starts the capture with an empty log.
+    pub fn start() -> Self {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
+        EVENTS.take();
+        Self
+    }
+
+    /// Returns all events so far.
+    pub fn events(&self) -> Vec<LoggedEvent> {
+        EVENTS.with_borrow(Vec::clone)
+    }
+
+    /// Returns the only event.
+    pub fn only_event(&self) -> LoggedEvent {
+        let events = self.events();
+        assert_eq!(events.len(), 1, "{events:#?}");
+        events[0].clone()
+    }
+}
+
+impl LoggedEvent {
+    /// Returns the value of a field.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(|value| &**value)
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("tower_exception")
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let event = LoggedEvent {
+            level: *event.metadata().level(),
+            fields: fields.0,
+        };
+        EVENTS.with_borrow_mut(|events| events.push(event));
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[derive(Default)]
+struct Fields(BTreeMap<&'static str, String>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+}
