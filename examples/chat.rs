@@ -125,7 +125,7 @@ async fn main() -> io::Result<()> {
     println!("http://{}", listener.local_addr()?);
 
     // On a request to stop, axum accepts no more connections and waits for the requests in
-    // progress. It does not wait for WebSockets, so `close_all` closes them meanwhile.
+    // progress. It does not wait for WebSockets, so `shut_down` closes them meanwhile.
     let (stopping, stopped) = oneshot::channel();
     let serve = axum::serve(listener, app).with_graceful_shutdown(async {
         let _ = stopped.await;
@@ -135,7 +135,7 @@ async fn main() -> io::Result<()> {
         let _ = stopping.send(());
         let restart = WebSocketException::new(CloseCode::SERVICE_RESTART);
         websockets
-            .close_all(restart.with_reason("the server restarts"))
+            .shut_down(restart.with_reason("the server restarts"))
             .await;
         Ok(())
     };

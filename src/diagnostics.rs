@@ -7,6 +7,9 @@ use std::panic::Location;
 
 use http::{HeaderName, StatusCode};
 
+#[cfg(all(feature = "tracing", not(panic = "unwind")))]
+use crate::escape::Escaped;
+
 /// Reports that an exception had an informational status, which cannot end an exchange.
 #[cold]
 pub(crate) fn informational_status(status: StatusCode) {
@@ -38,7 +41,7 @@ pub(crate) fn handler_replaced(key: &dyn fmt::Display) {
 pub(crate) fn raised_uncaught(exception: &dyn fmt::Display, location: &Location<'_>) {
     #[cfg(feature = "tracing")]
     tracing::error!(
-        error = %exception,
+        error = %Escaped(exception),
         %location,
         "an exception was raised where nothing catches it and nothing can unwind: \
          the future never completes",

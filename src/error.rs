@@ -1,6 +1,6 @@
 //! Boxed errors, their chain of sources, and the error of a response body.
 
-use std::{error::Error, fmt, io, iter};
+use std::{error::Error, fmt, io, iter, sync::Arc};
 
 /// Any error on its way to the layer.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -9,7 +9,7 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// An error whose `source` leads back to itself must not occupy a request forever. Chains of real
 /// errors are an order of magnitude shorter.
-const MAX_SOURCES: usize = 128;
+pub(crate) const MAX_SOURCES: usize = 128;
 
 /// Returns `error`, its source, the source of that source and so on: the outermost error first.
 pub(crate) fn sources<'a>(
@@ -28,6 +28,37 @@ fn source<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stat
     {
         Some(held) => Some(held),
         None => error.source(),
+    }
+}
+
+/// An error that has other owners, such as an observer. Its source is the error itself, so that a
+/// search finds it.
+#[derive(Debug)]
+pub(crate) struct SharedError(Arc<dyn Error + Send + Sync>);
+
+impl SharedError {
+    pub(crate) fn new(error: Arc<dyn Error + Send + Sync>) -> Self {
+        Self(error)
+    }
+
+    /// Shares `error`, unless it is shared already, which an error of a nested layer may be.
+    pub(crate) fn share(error: BoxError) -> Arc<dyn Error + Send + Sync> {
+        match error.downcast::<Self>() {
+            Ok(shared) => shared.0,
+            Err(error) => Arc::from(error),
+        }
+    }
+}
+
+impl fmt::Display for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Error for SharedError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
     }
 }
 
@@ -60,10 +91,17 @@ impl BodyError {
 
     /// Returns the held error.
     pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
-        &*self.0
+        match self.0.downcast_ref::<SharedError>() {
+            Some(shared) => &*shared.0,
+            None => &*self.0,
+        }
     }
 
     /// Returns the held error, by value.
+    ///
+    /// The layer shares an error of the inner body with those that it reports to. The returned
+    /// error then cannot be downcast to the type of the inner body's error, but its
+    /// [source](Error::source) can. [`get_ref`](Self::get_ref) finds the type in both cases.
     pub fn into_inner(self) -> Box<dyn Error + Send + Sync> {
         self.0
     }
@@ -71,19 +109,19 @@ impl BodyError {
 
 impl fmt::Debug for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(self.get_ref(), f)
     }
 }
 
 impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(self.get_ref(), f)
     }
 }
 
 impl Error for BodyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.0)
+        Some(self.get_ref())
     }
 }
 

@@ -15,8 +15,8 @@ use pin_project_lite::pin_project;
 
 use crate::{
     adopt::{AdoptingResponse, ReadResponse},
-    body::ExceptionBody,
-    caught::{Phase, failure::Failure},
+    body::{self, ExceptionBody},
+    caught::{Mechanism, Phase, failure::Failure},
     error::BoxError,
     exchange::{AnswerBody, BodyContext, Exchange, Inspection, LayerConfig, Unconfigured},
     raise::poll::catch_poll,
@@ -34,6 +34,18 @@ pin_project! {
         #[pin]
         state: State<F, B>,
         exchange: C::Exchange,
+    }
+
+    /// A failure that has yet to be handled is reported, if the client leaves.
+    impl<F, B, C: LayerConfig> PinnedDrop for ResponseFuture<F, B, C> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let StateProjection::Done { unhandled } = this.state.project() {
+                if let Some(unhandled) = unhandled.take() {
+                    abandon::<B, C>(*unhandled, this.exchange);
+                }
+            }
+        }
     }
 }
 
@@ -97,7 +109,7 @@ where
         let failure = match catch_poll(cx, |cx| future.poll(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(response))) => {
-                if this.exchange.inspects_responses() {
+                if this.exchange.inspects(&response) {
                     return poll_inspected::<F, B, C>(this.state, this.exchange, response, cx);
                 }
                 let context = this.exchange.finish();
@@ -111,6 +123,19 @@ where
         drop_inner(this.state);
         let response = ready!(this.exchange.handle(failure, cx));
         Poll::Ready(Ok(send::<B, C>(this.exchange, response)))
+    }
+}
+
+#[cold]
+fn abandon<B, C: LayerConfig>(unhandled: Unhandled<B>, exchange: &mut C::Exchange) {
+    match unhandled {
+        Unhandled::Failed(failure) => exchange.abandon(failure),
+        Unhandled::Adopting(adopting) => {
+            if let Some(exception) = adopting.into_exception() {
+                let mechanism = Mechanism::Adopted;
+                exchange.abandon(Failure::exception(exception, mechanism, Phase::Body));
+            }
+        }
     }
 }
 
@@ -130,9 +155,9 @@ where
     C: LayerConfig,
 {
     match exchange.inspect(response, cx) {
-        Inspection::Pass(response) => {
+        Inspection::Pass(mut response) => {
             let mut context = exchange.finish();
-            if context.status_encoding().is_none() {
+            if context.status_encoding().is_none() || !body::claim(&mut response) {
                 let guard = |body| ExceptionBody::guard(body, context);
                 return Poll::Ready(Ok(response.map(guard)));
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{Response, StatusCode};
 
 use crate::{
+    adopt::Adoption,
     caught::{
         Caught, RequestHead,
         failure::{Failure, drop_contained},
@@ -24,8 +25,8 @@ pub(crate) struct Handling {
     pub(crate) handlers: Handlers,
     pub(crate) observers: Observers,
     pub(crate) renderer: Option<Arc<dyn Render>>,
-    /// The longest text in bytes that is adopted from an error response.
-    pub(crate) adopt_up_to_bytes: Option<usize>,
+    /// Whether and how plain error responses are adopted.
+    pub(crate) adoption: Option<Adoption>,
     /// The status with which a WebSocket exception rejects a handshake, in place of a close frame.
     pub(crate) reject_handshake_with: Option<StatusCode>,
 }
@@ -61,7 +62,7 @@ impl RequestContext {
         let is_grpc_status = grpc::is_status(response.headers());
         match self.format {
             ResponseFormat::Grpc(_) => is_grpc_status,
-            ResponseFormat::Http | ResponseFormat::Head => {
+            ResponseFormat::Http | ResponseFormat::Head | ResponseFormat::HeadOfUnknownLength => {
                 self.handling.renderer.is_none() && !is_grpc_status
             }
         }
@@ -81,6 +82,16 @@ impl RequestContext {
         }
         let caught = Caught::of_failure(failure, self.request.clone());
         self.report(&caught, outcome);
+        ignore_panic(|| drop(caught));
+    }
+
+    /// Calls the observers for a failure whose event another layer emits.
+    pub(crate) fn call_observers(&self, failure: Failure, outcome: Outcome) {
+        if self.handling.observers.is_empty() {
+            return drop_contained(failure);
+        }
+        let caught = Caught::of_failure(failure, self.request.clone());
+        self.handling.observers.call(&caught, outcome);
         ignore_panic(|| drop(caught));
     }
 }

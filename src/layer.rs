@@ -1,4 +1,6 @@
-//! The layer and its configuration.
+#![doc = include_str!("docs/layers.md")]
+
+mod adoption;
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -8,7 +10,6 @@ use tower_layer::Layer;
 #[cfg(feature = "websocket")]
 use crate::websocket::WebSockets;
 use crate::{
-    adopt::DEFAULT_ADOPTED_TEXT_BYTES,
     caught::{Caught, Panic},
     exception::HttpException,
     exchange::{Config, Configured, LayerConfig, Unconfigured},
@@ -24,7 +25,8 @@ use crate::{
 ///
 /// `new()` responds in JSON, as FastAPI does, and costs next to nothing if nothing is raised. Put
 /// the layer outside of everything that may fail, and inside of the layers that process the
-/// response: compression, tracing, CORS.
+/// response: compression, tracing, CORS, sessions. The [guide to the order of layers](crate::layer)
+/// has a place for each.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -54,10 +56,12 @@ use crate::{
 ///
 /// `C` is [`Unconfigured`] for a layer of [`new`](Self::new), and [`Configured`] after any other
 /// method.
+///
+#[doc = include_str!("docs/optional.md")]
 #[derive(Clone, Copy, Default)]
 #[must_use = "a layer does nothing unless it is applied to a service"]
 pub struct ExceptionLayer<C = Unconfigured> {
-    config: C,
+    pub(crate) config: C,
 }
 
 impl ExceptionLayer {
@@ -197,35 +201,6 @@ impl<C: LayerConfig> ExceptionLayer<C> {
         self.configure(|handling| handling.renderer = Some(Arc::new(renderer)))
     }
 
-    /// Takes plain error responses as exceptions: a router's 404, an extractor's rejection.
-    ///
-    /// A response is adopted if it has an error status (4xx or 5xx), carries no exception, and has
-    /// a `text/plain` body, or an empty one without a content type. The exception has the
-    /// response's status, its text as the detail, and its headers except those that describe
-    /// the old body. So axum's own errors become `{"detail": ...}`, and handlers apply to them.
-    ///
-    /// Any other response passes byte for byte. So does a text of more than 64 KiB
-    /// ([`adopt_error_responses_up_to`](Self::adopt_error_responses_up_to) sets another limit), and
-    /// a text that is not UTF-8, is compressed, has trailers or ends with an error. The head of
-    /// an error response waits until the text has been read.
-    ///
-    /// ```
-    /// use tower_exception::ExceptionLayer;
-    ///
-    /// let app: axum::Router = axum::Router::new()
-    ///     .layer(ExceptionLayer::new().adopt_error_responses());
-    /// // GET /nowhere  ->  404 {"detail":"Not Found"}
-    /// ```
-    pub fn adopt_error_responses(self) -> ExceptionLayer<Configured> {
-        self.adopt_error_responses_up_to(DEFAULT_ADOPTED_TEXT_BYTES)
-    }
-
-    /// [Takes plain error responses as exceptions](Self::adopt_error_responses) if their text has
-    /// at most `limit` bytes.
-    pub fn adopt_error_responses_up_to(self, limit: usize) -> ExceptionLayer<Configured> {
-        self.configure(|handling| handling.adopt_up_to_bytes = Some(limit))
-    }
-
     /// Captures the headers of every request, for handlers, observers and renderers:
     /// [`RequestHead::headers`](crate::RequestHead::headers).
     ///
@@ -274,7 +249,7 @@ impl<C: LayerConfig> ExceptionLayer<C> {
 }
 
 impl ExceptionLayer<Configured> {
-    fn of(config: Arc<Config>) -> Self {
+    pub(crate) fn of(config: Arc<Config>) -> Self {
         Self {
             config: Configured::new(config),
         }

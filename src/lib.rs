@@ -2,7 +2,8 @@
 //! the request is abandoned and the client receives a proper response: JSON over HTTP, a close
 //! frame over WebSocket, a status over gRPC and gRPC-Web. One [`ExceptionLayer`] does it.
 //!
-//! In axum, with the feature `axum`:
+//! In axum, with the feature `axum` (without it, a handler that returns `Result<_, HttpException>`
+//! does not satisfy axum's `Handler<_, _>`):
 //!
 #![cfg_attr(feature = "axum", doc = "```")]
 #![cfg_attr(not(feature = "axum"), doc = "```ignore")]
@@ -83,8 +84,9 @@
 //! 2. [`on`](ExceptionLayer::on) and [`on_panic`](ExceptionLayer::on_panic), by type: the outermost
 //!    error first, then each source, down to the first exception;
 //! 3. [`on_any`](ExceptionLayer::on_any);
-//! 4. no handler: an exception is rendered as JSON. With the feature `tower`, each of tower's
-//!    errors has a status of its own. Anything else is the 500 above.
+//! 4. no handler: an exception is rendered as JSON. With the features `tower` and
+//!    `hyper`, errors of tower and of broken request bodies have a status of their own. Anything
+//!    else is the 500 above.
 //!
 //! A handler takes a [`Caught`] and replies an exception, a status or a response. Its reply is
 //! final. An inner layer's default rendering is provisional: a handler of an outer layer may
@@ -95,7 +97,14 @@
 //!
 //! The error type of [`ExceptionService`] is [`Infallible`](std::convert::Infallible), so that an
 //! axum router accepts the layer. A body that fails after the response head has been sent ends with
-//! an error. No client can take half of it for the whole.
+//! an error. No client can take half of it for the whole, except
+//! [over HTTP/1.0](crate::handler#bodies-that-end-early).
+//!
+//! # Order of layers
+//!
+//! Layers that work on the response (tracing, CORS, compression, sessions) belong outside of the
+//! [`ExceptionLayer`], because `raise` skips the layers inside. The
+//! [guide to the order of layers](crate::layer) has a place for each.
 //!
 //! # Cost
 //!
@@ -122,12 +131,13 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | `axum` | `HttpException` is an `IntoResponse`; a handler may reply anything that is one; implies `tokio` |
+//! | `axum` | `HttpException` is an `IntoResponse`; a handler may reply anything that is one; a nested router's whole path in the log; implies `hyper` and `tokio` |
+//! | `hyper` | a request body that the client breaks is a 400 or a 499, logged at `DEBUG` |
 //! | `tokio` | a `JoinError` counts as the panic or the exception of its task |
 //! | `tonic` | `?` makes a `tonic::Status` of an `HttpException`, and `From` converts back; a caught `Status` keeps its code, message, details and metadata; JSON in a detail becomes structured details |
 //! | `tower` | a status for each of tower's and tower-http's own errors, and `ServiceBuilderExt::catch_exceptions` for tower's `ServiceBuilder`; implies `tokio` |
 //! | `tracing` | an event for each failure, with the chain of sources: `ERROR` for a 5xx, a close code 1011, a panic and a body that was cut short, otherwise `DEBUG` |
-//! | `websocket` | `ExceptionLayer::with_websockets`: exceptions as WebSocket close frames; implies `tokio` |
+//! | `websocket` | `ExceptionLayer::with_websockets`: exceptions as WebSocket close frames; implies `hyper` and `tokio` |
 //! | `full` | all of them |
 //!
 //! The minimum supported Rust version is 1.85.
@@ -153,6 +163,7 @@ mod body;
 mod caught;
 mod diagnostics;
 mod error;
+mod escape;
 mod exception;
 mod exchange;
 mod format;
@@ -162,7 +173,8 @@ pub mod handler;
 mod handling;
 mod headers;
 mod integrations;
-mod layer;
+pub mod layer;
+mod protocols;
 pub mod raise;
 pub mod render;
 mod report;

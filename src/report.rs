@@ -4,18 +4,25 @@
 //! response.
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables, dead_code))]
 
-use std::{fmt, sync::Arc};
+use std::{
+    error::Error,
+    fmt::{self, Write},
+    sync::Arc,
+};
 
 use http::{Response, StatusCode};
 
-#[cfg(feature = "tracing")]
-use crate::caught::{Mechanism, Phase, failure::FailureKind};
 use crate::{
     caught::{Caught, RequestHead, failure::Failure},
     error::sources,
     exception::{CloseCode, Exception},
     grpc::{self, GrpcCode},
     unwind::ignore_panic,
+};
+#[cfg(feature = "tracing")]
+use crate::{
+    caught::{Mechanism, Phase, failure::FailureKind},
+    escape::{Escaped, escape},
 };
 
 /// Outcome of a failure: the response, the status or the close frame that the client received.
@@ -69,6 +76,17 @@ impl Observers {
     }
 }
 
+/// Returns whether there may be events. If not, a layer without observers has nobody to report to.
+#[cfg(feature = "tracing")]
+pub(crate) fn has_events() -> bool {
+    tracing::level_filters::LevelFilter::current() != tracing::level_filters::LevelFilter::OFF
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) const fn has_events() -> bool {
+    false
+}
+
 /// Emits the event for a failure. `outcome` is computed only if there are events.
 #[inline]
 pub(crate) fn emit(
@@ -96,10 +114,11 @@ fn emit_event(failure: &Failure, request: Option<&RequestHead>, outcome: Outcome
             FailureKind::Error(..) => "error",
             FailureKind::Panic(_) => "panic",
         };
-        let error = WithSources(failure);
+        let error = Escaped(WithSources(failure));
         let location = failure.location().map(tracing::field::display);
         let method = request.map(|request| request.method().as_str());
-        let path = request.map(|request| request.uri().path());
+        let path = request.map(|request| escape(request.whole_path()));
+        let path = path.as_deref();
         let (mechanism, phase) = (failure.mechanism, failure.phase);
         let message = match outcome {
             Outcome::Status(_) | Outcome::Grpc(_) => "responded to a failure",
@@ -127,7 +146,9 @@ fn emit_event(failure: &Failure, request: Option<&RequestHead>, outcome: Outcome
                 )
             };
         }
-        if mechanism == Mechanism::Panicked || is_server_fault(outcome, phase) {
+        let is_server_fault = mechanism == Mechanism::Panicked || is_server_fault(outcome, phase);
+        let is_harmless = failure.is_client_fault() || is_abandoned_refusal(failure, outcome);
+        if is_server_fault && !is_harmless {
             event!(error);
         } else {
             event!(debug);
@@ -148,19 +169,127 @@ fn is_server_fault(outcome: Outcome, phase: Phase) -> bool {
     }
 }
 
+/// Returns whether a failure was caught before the head of the response was sent, and would not
+/// have been a fault of the server. The client has left.
+#[cfg(feature = "tracing")]
+fn is_abandoned_refusal(failure: &Failure, outcome: Outcome) -> bool {
+    let is_before_head = failure.phase != Phase::Body || failure.mechanism == Mechanism::Adopted;
+    match failure.as_exception() {
+        Some(Exception::Http(exception)) => {
+            outcome == Outcome::Aborted && is_before_head && !exception.status().is_server_error()
+        }
+        _ => false,
+    }
+}
+
 /// A failure with all of its sources: for the log, never for the client.
 struct WithSources<'a>(&'a Failure);
 
 impl fmt::Display for WithSources<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
         let origin = self.0.as_exception().and_then(Exception::origin);
         // An `Exception` has the text of the exception that it holds, which is the next error.
         let errors = self.0.errors().filter(|error| !error.is::<Exception>());
-        for error in errors.chain(origin.into_iter().flat_map(|origin| sources(origin))) {
-            write!(f, "{separator}{error}")?;
-            separator = ": ";
+        f.write_str(&joined(
+            errors.chain(origin.into_iter().flat_map(|origin| sources(origin))),
+        ))
+    }
+}
+
+/// Returns the texts of a chain of errors, the outermost error first. A text that the one before it
+/// ends or begins with is not repeated.
+fn joined<'a>(errors: impl Iterator<Item = &'a (dyn Error + 'static)>) -> String {
+    let mut all = String::new();
+    let mut last = String::new();
+    for error in errors {
+        let mut text = String::new();
+        // `Display` is user code. If it fails or panics, the others still have a text.
+        ignore_panic(|| _ = write!(text, "{error}"));
+        if ends_with_text(&all, &text) {
+            continue;
         }
-        Ok(())
+        match text.strip_prefix(&last) {
+            Some(rest) if rest.starts_with(": ") && all.ends_with(&last) => all.push_str(rest),
+            _ => {
+                if !all.is_empty() {
+                    all.push_str(": ");
+                }
+                all.push_str(&text);
+            }
+        }
+        last = text;
+    }
+    all
+}
+
+/// Returns whether `all` ends with `text`, which does not begin inside of a word there.
+fn ends_with_text(all: &str, text: &str) -> bool {
+    match all.strip_suffix(text) {
+        Some(before) => text.is_empty() || !before.ends_with(char::is_alphanumeric),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An error of these texts: its own, that of its source, and so on.
+    #[derive(Debug)]
+    struct Texts(&'static str, Option<Box<Texts>>);
+
+    impl Texts {
+        fn of(texts: &[&'static str]) -> Option<Box<Self>> {
+            let (text, rest) = texts.split_first()?;
+            Some(Box::new(Self(text, Self::of(rest))))
+        }
+    }
+
+    impl fmt::Display for Texts {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            match self.0 {
+                "panics" => panic!("no text"),
+                "fails" => {
+                    f.write_str("half")?;
+                    Err(fmt::Error)
+                }
+                text => f.write_str(text),
+            }
+        }
+    }
+
+    impl Error for Texts {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            match &self.1 {
+                Some(source) => Some(&**source),
+                None => None,
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_is_repeated() {
+        for (texts, expected) in [
+            (&["disk gone", "disk gone", "disk gone"][..], "disk gone"),
+            (
+                &["save: disk gone", "disk gone", "no 5"],
+                "save: disk gone: no 5",
+            ),
+            (&["a: b: c", "b: c", "c"], "a: b: c"),
+            (&["a (b)", "b"], "a (b): b"),
+            (&["disk gone", "disk gone: no 5", "no 5"], "disk gone: no 5"),
+            (
+                &["save", "disk gone", "disk gone: no 5"],
+                "save: disk gone: no 5",
+            ),
+            (&["rotten", "ten"], "rotten: ten"),
+            (&["a", "", "b"], "a: b"),
+            (&["", "b"], "b"),
+            (&["a", "b", "a"], "a: b: a"),
+            (&["a", "panics", "fails", "b"], "a: half: b"),
+        ] {
+            let error = Texts::of(texts).unwrap();
+            assert_eq!(joined(sources(&*error)), expected, "{texts:?}");
+        }
     }
 }

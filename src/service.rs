@@ -18,7 +18,7 @@ use crate::{
     exchange::{LayerConfig, Unconfigured},
     future::ResponseFuture,
     raise::poll::catch_poll,
-    unwind::catch,
+    unwind::{catch, ignore_panic},
 };
 
 /// Service of [`ExceptionLayer`](crate::ExceptionLayer). It always responds: its error is
@@ -112,6 +112,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let exchange = self.config.begin(&mut request);
         if let Some(failure) = &self.broken {
+            ignore_panic(|| drop(request));
             return ResponseFuture::failed(Failure::clone(failure), exchange);
         }
         match catch(|| self.inner.call(request)) {

@@ -1,9 +1,9 @@
 //! The response body: a rendered exception, a handler's body, or the service's body under guard.
 
 mod rare;
+mod trailers;
 
 use std::{
-    any::Any,
     fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -13,11 +13,13 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use self::rare::RareBody;
+pub(crate) use self::trailers::claim;
+
+use self::rare::{Fault, RareBody, salvage_frame};
 use crate::{
     adopt::ReplayedBody,
     caught::{Phase, failure::Failure},
-    error::{BodyError, BoxError},
+    error::{BodyError, BoxError, sources},
     exchange::{AnswerBody, BodyContext, LayerConfig, Unconfigured},
     grpc::{FinalFrame, StatusEncoding, TrackedBody},
     raise::poll::{catch_poll_salvaging, take_salvaged},
@@ -32,8 +34,9 @@ pin_project! {
     ///
     /// If the inner body fails, the head of the response has been sent already and cannot be
     /// changed. The body then ends with an error, so that no client takes a part for the whole:
-    /// over HTTP/1.1 the server cuts the connection, over HTTP/2 it resets the stream. A gRPC body
-    /// ends with a status instead.
+    /// over HTTP/1.1 the server cuts the connection, over HTTP/2 it resets the stream. Over
+    /// HTTP/1.0 [a client cannot know](crate::handler#bodies-that-end-early). A gRPC body ends with
+    /// a status instead.
     #[must_use = "a body does nothing unless polled"]
     pub struct ExceptionBody<B, C: LayerConfig = Unconfigured> {
         #[pin]
@@ -46,6 +49,8 @@ pin_project! {
     enum Kind<B, X> {
         /// The body of the inner service.
         Service { #[pin] body: B, context: X },
+        /// The body of a gRPC service, whose trailers are inspected.
+        Grpc { #[pin] body: B, context: X },
         /// A body that few responses have.
         Rare { body: Box<RareBody<B>>, context: X },
         Rendered { bytes: Bytes },
@@ -66,7 +71,8 @@ impl<B, C: LayerConfig> ExceptionBody<B, C> {
     #[inline(never)]
     pub(crate) fn guard_grpc(body: B, context: C::BodyContext) -> Self {
         let kind = match context.status_encoding() {
-            None | Some(StatusEncoding::Trailers) => Kind::Service { body, context },
+            None => Kind::Service { body, context },
+            Some(StatusEncoding::Trailers | StatusEncoding::Unsent) => Kind::Grpc { body, context },
             Some(encoding) => {
                 let in_base64 = encoding == StatusEncoding::Base64Frame;
                 let body = Box::new(RareBody::GrpcWeb(TrackedBody::new(body, in_base64)));
@@ -112,7 +118,6 @@ impl<B, C: LayerConfig> From<Bytes> for ExceptionBody<B, C> {
 }
 
 type FramePoll = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
-type Payload = Box<dyn Any + Send>;
 
 /// Polls a body that is not the inner service's own.
 #[inline(never)]
@@ -125,11 +130,25 @@ where
         KindProjection::Rendered { bytes } if !bytes.is_empty() => {
             Poll::Ready(Some(Ok(Frame::data(mem::take(bytes)))))
         }
-        KindProjection::Rare { body, .. } => {
+        KindProjection::Rare { body, context } => {
             let poll = |cx: &mut Context<'_>| Pin::new(&mut **body).poll_frame(cx);
             match catch_poll_salvaging(cx, poll, salvage_frame) {
                 Ok(Poll::Ready(Some(Err(error)))) => fail(kind, Fault::Error(error), cx),
-                Ok(poll) => poll.map_err(BodyError::new),
+                Ok(poll) => {
+                    trailers::report_web(body, context);
+                    poll.map_err(BodyError::new)
+                }
+                Err(payload) => fail(kind, Fault::Payload(payload), cx),
+            }
+        }
+        KindProjection::Grpc { body, context } => {
+            match catch_poll_salvaging(cx, |cx| body.poll_frame(cx), salvage_frame) {
+                Ok(Poll::Ready(Some(Err(error)))) => fail(kind, Fault::of(error), cx),
+                Ok(Poll::Ready(Some(Ok(frame)))) => match trailers::inspect(frame, context) {
+                    Ok(frame) => Poll::Ready(Some(Ok(frame))),
+                    Err(failed) => fail(kind, Fault::Error(failed.into()), cx),
+                },
+                Ok(poll) => poll.map_err(|error| BodyError::new(error.into())),
                 Err(payload) => fail(kind, Fault::Payload(payload), cx),
             }
         }
@@ -139,22 +158,6 @@ where
             Poll::Ready(Some(Ok(last)))
         }
         KindProjection::Rendered { .. } | KindProjection::Service { .. } => Poll::Ready(None),
-    }
-}
-
-/// An error or an unwinding of a body.
-enum Fault {
-    Error(BoxError),
-    Payload(Payload),
-}
-
-/// Salvages the frame of a poll that returned one and raised without unwinding. The frame was
-/// complete before the failure and is sent.
-#[cold]
-fn salvage_frame<E>(poll: Poll<Option<Result<Frame<Bytes>, E>>>) -> Option<Payload> {
-    match poll {
-        Poll::Ready(Some(Ok(frame))) => Some(Box::new(frame)),
-        Poll::Ready(_) | Poll::Pending => None,
     }
 }
 
@@ -168,14 +171,16 @@ where
     X: BodyContext,
 {
     let (context, tracker) = match kind.as_mut().project() {
-        KindProjection::Service { context, .. } => (context, None),
+        KindProjection::Service { context, .. } | KindProjection::Grpc { context, .. } => {
+            (context, None)
+        }
         KindProjection::Rare { body, context } => (context, body.tracker()),
         KindProjection::Rendered { .. } | KindProjection::Final { .. } => {
             return Poll::Ready(None);
         }
     };
     let accepts_status = match context.status_encoding() {
-        None => false,
+        None | Some(StatusEncoding::Unsent) => false,
         Some(StatusEncoding::Trailers) => true,
         Some(StatusEncoding::Frame | StatusEncoding::Base64Frame) => {
             tracker.is_some_and(|tracker| tracker.may_end())
@@ -183,10 +188,11 @@ where
     };
     let (failure, last) = match fault {
         Fault::Error(error) => {
-            // The error of an inner layer's body is that of the body inside of it.
+            // Layers in between may have wrapped the error of an inner layer's body.
+            let is_reported = catch_or(false, || sources(&*error).any(|it| it.is::<BodyError>()));
             let error = BodyError::new(error).into_inner();
             if !accepts_status {
-                return Poll::Ready(Some(Err(BodyError::new(context.fail(error)))));
+                return Poll::Ready(Some(Err(BodyError::new(context.fail(error, is_reported)))));
             }
             (Failure::from_error(error, Phase::Body), None)
         }
@@ -232,8 +238,10 @@ where
             return poll_rare(kind, cx);
         };
         match catch_poll_salvaging(cx, |cx| body.poll_frame(cx), salvage_frame) {
-            Ok(Poll::Ready(Some(Err(error)))) => fail(kind, Fault::Error(error.into()), cx),
-            Ok(poll) => poll.map_err(|error| BodyError::new(error.into())),
+            Ok(Poll::Ready(Some(Err(error)))) => fail(kind, Fault::of(error), cx),
+            Ok(Poll::Ready(Some(Ok(frame)))) => Poll::Ready(Some(Ok(frame))),
+            Ok(Poll::Ready(None)) => Poll::Ready(None),
+            Ok(Poll::Pending) => Poll::Pending,
             Err(payload) => fail(kind, Fault::Payload(payload), cx),
         }
     }
@@ -242,7 +250,9 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             // If it panics here, it panics again when it is polled, and is handled then.
-            Kind::Service { body, .. } => catch_or(false, || body.is_end_stream()),
+            Kind::Service { body, .. } | Kind::Grpc { body, .. } => {
+                catch_or(false, || body.is_end_stream())
+            }
             Kind::Rare { body, .. } => catch_or(false, || body.is_end_stream()),
             Kind::Rendered { bytes } => bytes.is_empty(),
             Kind::Final { .. } => false,
@@ -252,11 +262,15 @@ where
     #[inline]
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            Kind::Service { body, context } => match context.status_encoding() {
-                None => catch_or(SizeHint::default(), || body.size_hint()),
-                // The body may end early, with trailers.
-                Some(_) => SizeHint::default(),
-            },
+            Kind::Service { body, context } | Kind::Grpc { body, context } => {
+                match context.status_encoding() {
+                    None | Some(StatusEncoding::Unsent) => {
+                        catch_or(SizeHint::default(), || body.size_hint())
+                    }
+                    // The body may end early, with trailers.
+                    Some(_) => SizeHint::default(),
+                }
+            }
             Kind::Rare { body, .. } => catch_or(SizeHint::default(), || body.size_hint()),
             // axum sets `content-length: 0` for a body of the exact length 0, even with a 204 and a
             // 304, which must not have that header (RFC 9110, section 8.6).

@@ -1,16 +1,20 @@
 //! A failure: an exception, an error or a panic, with its mechanism and the phase.
 
-use std::{any::Any, error::Error, fmt, panic::Location, sync::Arc};
+use std::{any::Any, error::Error, panic::Location, sync::Arc};
 
 use super::{
+    client_fault::ClientFault,
     known::{self, status_for},
+    mechanism::{Mechanism, Phase},
     panic::Panic,
 };
+#[cfg(feature = "tonic")]
+use crate::grpc::tonic::made_of;
 use crate::{
-    error::{BoxError, sources},
+    error::{BoxError, SharedError, sources},
     exception::{Exception, HttpException, WebSocketException},
     raise::poll::{RaisedBy, downcast_payload},
-    unwind::{catch_or, ignore_panic},
+    unwind::{catch, catch_or, ignore_panic},
 };
 
 /// Anything that the layer catches.
@@ -21,6 +25,8 @@ pub struct Failure {
     pub(crate) kind: FailureKind,
     pub(crate) mechanism: Mechanism,
     pub(crate) phase: Phase,
+    /// Whether the request may have a body, of which the error may be.
+    pub(crate) may_be_of_request_body: bool,
 }
 
 #[derive(Clone)]
@@ -29,44 +35,6 @@ pub(crate) enum FailureKind {
     /// An error, and the first exception in its chain of sources.
     Error(Arc<dyn Error + Send + Sync>, Option<Exception>),
     Panic(Panic),
-}
-
-/// Mechanism by which a failure arose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Mechanism {
-    /// A service or a body returned it as its error.
-    Returned,
-    /// A response carried it.
-    Attached,
-    /// Unwinding: [`HttpException::raise`](crate::HttpException::raise), or
-    /// [`panic_any`](std::panic::panic_any) of an exception.
-    Raised,
-    /// [`HttpException::raise_async`](crate::HttpException::raise_async).
-    RaisedAsync,
-    /// A panic whose payload is no exception.
-    Panicked,
-    /// A plain error response, taken as an exception:
-    /// [`adopt_error_responses`](crate::ExceptionLayer::adopt_error_responses).
-    Adopted,
-}
-
-/// Phase of a request in which a failure was caught.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Phase {
-    /// In `poll_ready`.
-    PollReady,
-    /// In `call`.
-    Call,
-    /// In the future that `call` returned.
-    Future,
-    /// In the body of the response.
-    Body,
-    /// After the handshake of a WebSocket, in the task that has the connection.
-    WebSocket,
-    /// In a handler or a renderer, while another failure was handled.
-    Handling,
 }
 
 impl Failure {
@@ -80,13 +48,19 @@ impl Failure {
             kind,
             mechanism,
             phase,
+            may_be_of_request_body: false,
         }
     }
 
     /// Takes an error that a service, a body or a task returned.
     #[cold]
     pub(crate) fn from_error(error: impl Into<BoxError>, phase: Phase) -> Self {
-        let error = match error.into().downcast::<HttpException>() {
+        // The conversion is user code.
+        let error = match catch(|| error.into()) {
+            Ok(error) => error,
+            Err(payload) => return Self::from_payload(payload, phase),
+        };
+        let error = match error.downcast::<HttpException>() {
             Ok(exception) => return Self::exception(*exception, Mechanism::Returned, phase),
             Err(error) => error,
         };
@@ -103,12 +77,18 @@ impl Failure {
             Ok(payload) => return Self::from_payload(payload, phase),
             Err(error) => error,
         };
+        #[cfg(feature = "tonic")]
+        let error = match exception_of_status(error) {
+            Ok(exception) => return Self::exception(exception, Mechanism::Returned, phase),
+            Err(error) => error,
+        };
         // An error's `source` is user code.
         let exception = catch_or(None, || sources(&*error).find_map(Exception::of));
         Self {
-            kind: FailureKind::Error(Arc::from(error), exception),
+            kind: FailureKind::Error(SharedError::share(error), exception),
             mechanism: Mechanism::Returned,
             phase,
+            may_be_of_request_body: false,
         }
     }
 
@@ -126,11 +106,17 @@ impl Failure {
         }
     }
 
+    /// Takes the status that a gRPC service has sent in its trailers.
+    pub(crate) fn in_trailers(exception: HttpException) -> Self {
+        Self::exception(exception, Mechanism::Attached, Phase::Body)
+    }
+
     pub(crate) fn panic(panic: Panic, phase: Phase) -> Self {
         Self {
             kind: FailureKind::Panic(panic),
             mechanism: Mechanism::Panicked,
             phase,
+            may_be_of_request_body: false,
         }
     }
 
@@ -184,9 +170,9 @@ impl Failure {
 
     /// Returns the place in the code at which the failure's exception was made.
     pub(crate) fn location(&self) -> Option<&'static Location<'static>> {
-        match self.mechanism {
+        match (self.mechanism, self.phase) {
             // The layer made it.
-            Mechanism::Adopted => None,
+            (Mechanism::Adopted, _) | (Mechanism::Attached, Phase::Body) => None,
             _ => self.as_exception().map(Exception::location),
         }
     }
@@ -209,12 +195,42 @@ impl Failure {
         }
     }
 
+    /// Returns the HTTP exception that stands for the failure.
+    pub(crate) fn http_exception(&self) -> Option<HttpException> {
+        self.known_exception()
+            .or_else(|| match self.as_exception()? {
+                Exception::Http(exception) => Some(exception.clone()),
+                Exception::WebSocket(_) => None,
+            })
+    }
+
     /// Returns the exception that stands for an error of another crate.
     pub(crate) fn known_exception(&self) -> Option<HttpException> {
+        if let Some(fault) = self.client_fault() {
+            return Some(fault.exception());
+        }
         if known::IS_ANY_KNOWN {
-            self.errors().find_map(status_for)
+            let mut errors = self.errors().enumerate();
+            errors.find_map(|(depth, error)| status_for(error, depth == 0))
         } else {
             None
+        }
+    }
+
+    /// Returns whether the failure is a fault of the client: a request body that the client has
+    /// malformed or has not sent to its end.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn is_client_fault(&self) -> bool {
+        self.client_fault().is_some()
+    }
+
+    /// An error that has another one as its source is the application's, whatever that source is.
+    fn client_fault(&self) -> Option<ClientFault> {
+        match &self.kind {
+            FailureKind::Error(error, _) if self.may_be_of_request_body => {
+                ClientFault::of(&**error)
+            }
+            _ => None,
         }
     }
 }
@@ -234,29 +250,23 @@ fn payload_of_task(error: BoxError) -> Result<Box<dyn Any + Send>, BoxError> {
     error.try_into_panic().map_err(BoxError::from)
 }
 
+/// Returns the exception of which `?` has made a `tonic::Status`.
+#[cfg(feature = "tonic")]
+fn exception_of_status(error: BoxError) -> Result<HttpException, BoxError> {
+    let status = error.downcast::<tonic::Status>()?;
+    match made_of(&status) {
+        Some(_) => Ok((*status).into()),
+        None => Err(status),
+    }
+}
+
 impl From<Failure> for BoxError {
     fn from(failure: Failure) -> Self {
         match failure.kind {
             FailureKind::Exception(Exception::Http(exception)) => exception.into(),
             FailureKind::Exception(Exception::WebSocket(exception)) => exception.into(),
             FailureKind::Panic(panic) => panic.into(),
-            FailureKind::Error(error, _) => Box::new(SharedError(error)),
+            FailureKind::Error(error, _) => Box::new(SharedError::new(error)),
         }
-    }
-}
-
-/// An error that has other owners. Its source is the error itself, so that a search finds it.
-#[derive(Debug)]
-struct SharedError(Arc<dyn Error + Send + Sync>);
-
-impl fmt::Display for SharedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Error for SharedError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.0)
     }
 }

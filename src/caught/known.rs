@@ -19,16 +19,21 @@ use crate::grpc::tonic::exception_for;
 pub(crate) const IS_ANY_KNOWN: bool = cfg!(any(feature = "tonic", feature = "tower"));
 
 /// Returns the exception that stands for another crate's error.
-pub(crate) fn status_for(error: &(dyn Error + 'static)) -> Option<HttpException> {
+///
+/// `is_outermost` says whether `error` is the failure itself, and not only a source of it.
+pub(crate) fn status_for(
+    error: &(dyn Error + 'static),
+    is_outermost: bool,
+) -> Option<HttpException> {
     #[cfg(feature = "tower")]
     if let Some(exception) = of_tower(error) {
         return Some(exception);
     }
     #[cfg(feature = "tonic")]
-    if let Some(exception) = exception_for(error) {
+    if let Some(exception) = exception_for(error, is_outermost) {
         return Some(exception);
     }
-    let _ = error;
+    let _ = (error, is_outermost);
     None
 }
 

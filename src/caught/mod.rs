@@ -1,20 +1,31 @@
 //! A failure from where it is caught to its handler.
 
-pub(crate) mod attached;
+mod client_fault;
 pub(crate) mod failure;
 pub(crate) mod known;
+mod mechanism;
 mod panic;
 mod request_head;
+#[cfg(feature = "websocket")]
+pub(crate) mod unshared;
 
-use std::{error::Error, fmt, marker::PhantomData, ops::Deref, panic::Location, sync::Arc};
+use std::{
+    error::Error,
+    fmt::{self, Write},
+    marker::PhantomData,
+    ops::Deref,
+    panic::Location,
+    sync::Arc,
+};
 
 pub use self::{
-    failure::{Mechanism, Phase},
+    mechanism::{Mechanism, Phase},
     panic::Panic,
     request_head::RequestHead,
 };
 
 use self::failure::Failure;
+use crate::exception::Exception;
 
 /// A failure that a handler or an observer receives: the error, its mechanism and phase, and the
 /// head of the request.
@@ -24,6 +35,9 @@ use self::failure::Failure;
 ///
 /// `Caught` without a type stands for any failure. [`on_any`](crate::ExceptionLayer::on_any)
 /// handlers and [observers](crate::ExceptionLayer::observe) receive one.
+///
+/// `Display` is the error's. `Debug` shows no source of the error, no query and no value of a
+/// header: those may be secrets.
 ///
 /// ```
 /// use tower_exception::{Caught, ExceptionLayer, HttpException};
@@ -163,17 +177,33 @@ impl Deref for Caught {
     }
 }
 
-impl<E: ?Sized> fmt::Debug for Caught<E>
-where
-    Self: Deref<Target: fmt::Debug>,
-{
+impl<E: ?Sized> fmt::Debug for Caught<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failure = self.failure();
+        let error = failure.errors().nth(self.depth);
         f.debug_struct("Caught")
-            .field("error", &&**self)
+            .field("error", &DebugError(error.unwrap_or(failure.as_error())))
             .field("mechanism", &self.mechanism())
             .field("phase", &self.phase())
             .field("request", self.request())
             .finish()
+    }
+}
+
+/// Shows the crate's own errors by their `Debug`, and any other by its text. The `Debug` of an
+/// error shows its sources, as a rule.
+struct DebugError<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Debug for DebugError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            own if Exception::is(own) || own.is::<Panic>() => fmt::Debug::fmt(own, f),
+            other => {
+                let mut text = String::new();
+                write!(text, "{other}")?;
+                fmt::Debug::fmt(&text, f)
+            }
+        }
     }
 }
 

@@ -1,11 +1,26 @@
 //! The head of the request that a failure belongs to.
 
+use std::fmt;
+
+#[cfg(feature = "axum")]
+use axum::extract::OriginalUri;
+#[cfg(feature = "axum")]
+use http::{Extensions, uri::PathAndQuery};
 use http::{HeaderMap, Method, Request, Uri, Version, request::Parts};
+
+#[cfg(all(feature = "axum", feature = "websocket"))]
+use super::unshared::copy_of_path;
+#[cfg(feature = "websocket")]
+use super::unshared::{copy_of_uri, copy_of_value};
+use crate::headers::HeaderNames;
 
 /// Head of the request that a failure belongs to.
 ///
 /// The headers are present only under
 /// [`capture_headers`](crate::ExceptionLayer::capture_headers).
+///
+/// `Debug` shows the method, the path, the version and the names of the headers. The query and the
+/// values of headers may hold secrets.
 ///
 /// A unit test of a handler or a renderer makes one from the parts of a request, with the headers:
 ///
@@ -17,10 +32,13 @@ use http::{HeaderMap, Method, Request, Uri, Version, request::Parts};
 /// let head = RequestHead::from(&parts);
 /// assert_eq!(head.uri().path(), "/items/2");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RequestHead {
     method: Method,
     uri: Uri,
+    /// The path before routers further out have stripped prefixes from it, if they have.
+    #[cfg(feature = "axum")]
+    whole_path: Option<PathAndQuery>,
     version: Version,
     /// Boxed: a map is a dozen words, which each request would move even if the map is empty.
     headers: Option<Box<HeaderMap>>,
@@ -31,8 +49,28 @@ impl RequestHead {
         Self {
             method: request.method().clone(),
             uri: request.uri().clone(),
+            #[cfg(feature = "axum")]
+            whole_path: whole_path(request.uri(), request.extensions()),
             version: request.version(),
             headers: with_headers.then(|| Box::new(request.headers().clone())),
+        }
+    }
+
+    /// Copies the head, so that it shares no memory with the request.
+    ///
+    /// A server reads a head into one buffer, which lives for as long as any part of the head. A
+    /// WebSocket keeps its head for as long as it is open. So a long URI is cut too.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn unshare(&mut self) {
+        self.uri = copy_of_uri(&self.uri);
+        #[cfg(feature = "axum")]
+        if let Some(path) = &self.whole_path {
+            self.whole_path = copy_of_path(path);
+        }
+        if let Some(headers) = &mut self.headers {
+            headers
+                .values_mut()
+                .for_each(|value| *value = copy_of_value(value));
         }
     }
 
@@ -41,9 +79,22 @@ impl RequestHead {
         &self.method
     }
 
-    /// Returns the URI as the layer received it. A router further in may strip prefixes from it.
+    /// Returns the URI as the layer received it. A router further out may have stripped prefixes
+    /// from it, as axum's `nest` does.
+    ///
+    /// If the request asks for a WebSocket, and its path and query have more than 2 KiB, they are
+    /// cut after 2 KiB.
     pub fn uri(&self) -> &Uri {
         &self.uri
+    }
+
+    /// Returns the path that the client requested, as far as it is known.
+    pub(crate) fn whole_path(&self) -> &str {
+        #[cfg(feature = "axum")]
+        if let Some(path) = &self.whole_path {
+            return path.path();
+        }
+        self.uri.path()
     }
 
     /// Returns the version of HTTP.
@@ -60,13 +111,38 @@ impl RequestHead {
     }
 }
 
+impl fmt::Debug for RequestHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead")
+            .field("method", &self.method)
+            .field("path", &self.whole_path())
+            .field("version", &self.version)
+            .field("headers", &self.headers().map(HeaderNames))
+            .finish()
+    }
+}
+
 impl From<&Parts> for RequestHead {
     fn from(parts: &Parts) -> Self {
         Self {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
+            #[cfg(feature = "axum")]
+            whole_path: whole_path(&parts.uri, &parts.extensions),
             version: parts.version,
             headers: Some(Box::new(parts.headers.clone())),
         }
+    }
+}
+
+/// Returns the path that axum's outermost router received, if it differs from that of `uri`.
+#[cfg(feature = "axum")]
+#[inline]
+fn whole_path(uri: &Uri, extensions: &Extensions) -> Option<PathAndQuery> {
+    let OriginalUri(original) = extensions.get()?;
+    match original.path().len() == uri.path().len() {
+        // Only prefixes are stripped.
+        true => None,
+        false => original.path_and_query().cloned(),
     }
 }

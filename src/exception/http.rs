@@ -11,7 +11,7 @@ use super::{
     detail::{Detail, DetailRef},
     repr::ExceptionImpl,
 };
-use crate::error::BoxError;
+use crate::{error::BoxError, headers::HeaderNames};
 
 /// Exception that becomes an HTTP response: a status, a detail, headers.
 ///
@@ -19,6 +19,10 @@ use crate::error::BoxError;
 /// handler. Return it as an error, from a handler or from any service below the
 /// [`ExceptionLayer`](crate::ExceptionLayer). Code that cannot return a `Result` can
 /// [`raise`](Self::raise) it.
+///
+/// An axum handler that returns `Result<_, HttpException>` needs the feature `axum` of this crate.
+/// Without it, the compiler says "the trait bound `fn(..) -> .. {item}: Handler<_, _>` is not
+/// satisfied". It cannot name the feature, because the trait is axum's.
 ///
 /// # Examples
 ///
@@ -40,6 +44,24 @@ use crate::error::BoxError;
 ///
 /// Rendered as JSON, the last exception is `404 {"detail":"Item not found"}`.
 ///
+/// In an axum handler, with the feature `axum`:
+///
+#[cfg_attr(feature = "axum", doc = "```")]
+#[cfg_attr(not(feature = "axum"), doc = "```compile_fail,E0277")]
+/// use axum::{Router, extract::Path, routing::get};
+/// use tower_exception::{ExceptionLayer, HttpException};
+///
+/// async fn item(Path(id): Path<u32>) -> Result<&'static str, HttpException> {
+///     match id {
+///         1 => Ok("plumbus"),
+///         _ => Err(HttpException::not_found("Item not found")),
+///     }
+/// }
+///
+/// let app: Router =
+///     Router::new().route("/items/{id}", get(item)).layer(ExceptionLayer::new());
+/// ```
+///
 /// # Headers
 ///
 /// The headers are appended to the response. A `content-type` replaces the one of the renderer.
@@ -60,6 +82,9 @@ pub(super) struct Http {
     detail: Detail,
     /// `None` while there are no headers: an empty map is a dozen words to write and to move.
     pub(super) headers: Option<HeaderMap>,
+    /// The source is the value that was converted to this exception, not an error behind it.
+    #[cfg(feature = "tonic")]
+    is_converted: bool,
 }
 
 impl HttpException {
@@ -67,6 +92,8 @@ impl HttpException {
     ///
     /// An informational status (1xx) cannot end an exchange. The client receives a plain 500 in its
     /// place, and an error is logged if the feature `tracing` is on.
+    ///
+    /// A redirection (3xx) has no body unless the exception has a detail.
     ///
     /// # Examples
     ///
@@ -82,6 +109,8 @@ impl HttpException {
             status,
             detail: Detail::Canonical,
             headers: None,
+            #[cfg(feature = "tonic")]
+            is_converted: false,
         })))
     }
 
@@ -144,7 +173,25 @@ impl HttpException {
     /// ```
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.set_source(source);
+        #[cfg(feature = "tonic")]
+        {
+            self.0.kind.is_converted = false;
+        }
         self
+    }
+
+    /// Sets the source to the value of which the exception is a conversion.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn converted_from(self, source: impl Into<BoxError>) -> Self {
+        let mut exception = self.with_source(source);
+        exception.0.kind.is_converted = true;
+        exception
+    }
+
+    /// Returns whether the source is the value of which the exception is a conversion.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn is_converted(&self) -> bool {
+        self.0.kind.is_converted
     }
 
     /// Returns the status.
@@ -213,20 +260,6 @@ impl HttpException {
     }
 }
 
-impl From<StatusCode> for HttpException {
-    #[track_caller]
-    fn from(status: StatusCode) -> Self {
-        Self::new(status)
-    }
-}
-
-impl<D: Into<Detail>> From<(StatusCode, D)> for HttpException {
-    #[track_caller]
-    fn from((status, detail): (StatusCode, D)) -> Self {
-        Self::new(status).with_detail(detail)
-    }
-}
-
 /// Writes the status and the detail: `404: Item not found`.
 impl fmt::Display for HttpException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -238,13 +271,14 @@ impl fmt::Display for HttpException {
     }
 }
 
+/// Shows of the headers the names only, and of the source only that there is one.
 impl fmt::Debug for HttpException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpException")
             .field("status", &self.0.kind.status)
             .field("detail", &self.0.kind.detail)
-            .field("headers", self.headers())
-            .field("source", &self.0.source)
+            .field("headers", &HeaderNames(self.headers()))
+            .field("source", &self.0.debug_source())
             .field("location", &format_args!("{}", self.0.location))
             .finish()
     }

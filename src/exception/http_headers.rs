@@ -11,6 +11,12 @@ use crate::diagnostics;
 impl HttpException {
     /// Appends a header. A name that is appended twice becomes two header lines.
     ///
+    /// The server sets the headers that frame the message or belong to the connection, so that
+    /// these are dropped, with a warning if the feature `tracing` is on. The exception is
+    /// `connection: close`: over HTTP/1.x it closes the connection after the response. It is not
+    /// sent over HTTP/2 and HTTP/3. An unconfigured layer leaves that to the server, as hyper does
+    /// it.
+    ///
     /// A [`HeaderMap`] holds 24,576 headers. Headers beyond that number are dropped, with a warning
     /// if the feature `tracing` is on.
     ///

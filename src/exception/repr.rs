@@ -35,6 +35,11 @@ impl<K> ExceptionImpl<K> {
         }
     }
 
+    /// Returns what `Debug` shows of the source: only whether there is one.
+    pub(super) fn debug_source(&self) -> Option<Hidden> {
+        self.source.as_ref().map(|_| Hidden)
+    }
+
     pub(super) fn set_source(&mut self, source: impl Into<BoxError>) {
         self.source = Some(Arc::from(source.into()));
     }
@@ -74,20 +79,29 @@ impl<K> Error for ExceptionImpl<K> {
     }
 }
 
-/// Keeps alive what is remembered about an exception while the exception unwinds.
+/// Stands in `Debug` for a value whose text may be secret.
+pub(super) struct Hidden;
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
+/// Owner of what is remembered about an exception while the exception unwinds.
 ///
 /// A clone of the token is empty: a copy of the exception does not unwind.
 #[cfg(feature = "websocket")]
 #[derive(Default)]
 pub(crate) struct UnwindToken {
-    _keep_alive: Option<Arc<dyn Any + Send + Sync>>,
+    _owned: Option<Box<dyn Any + Send + Sync>>,
 }
 
 #[cfg(feature = "websocket")]
 impl UnwindToken {
-    pub(crate) fn new(keep_alive: Arc<dyn Any + Send + Sync>) -> Self {
+    pub(crate) fn new(owned: Box<dyn Any + Send + Sync>) -> Self {
         Self {
-            _keep_alive: Some(keep_alive),
+            _owned: Some(owned),
         }
     }
 }

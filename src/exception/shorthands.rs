@@ -1,4 +1,4 @@
-//! Constructors for the statuses that are used daily.
+//! Constructors for the statuses that are used daily, and conversions from a status.
 
 use http::StatusCode;
 
@@ -50,4 +50,18 @@ shorthands! {
     bad_gateway = BAD_GATEWAY, "502";
     service_unavailable = SERVICE_UNAVAILABLE, "503";
     gateway_timeout = GATEWAY_TIMEOUT, "504";
+}
+
+impl From<StatusCode> for HttpException {
+    #[track_caller]
+    fn from(status: StatusCode) -> Self {
+        Self::new(status)
+    }
+}
+
+impl<D: Into<Detail>> From<(StatusCode, D)> for HttpException {
+    #[track_caller]
+    fn from((status, detail): (StatusCode, D)) -> Self {
+        Self::new(status).with_detail(detail)
+    }
 }

@@ -154,12 +154,13 @@ impl fmt::Display for WebSocketException {
     }
 }
 
+/// Shows of the source only that there is one.
 impl fmt::Debug for WebSocketException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocketException")
             .field("code", &self.0.kind.code)
             .field("reason", &self.0.kind.reason)
-            .field("source", &self.0.source)
+            .field("source", &self.0.debug_source())
             .field("location", &format_args!("{}", self.0.location))
             .finish()
     }

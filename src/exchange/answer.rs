@@ -18,6 +18,16 @@ pub enum AnswerBody {
     Replied(RepliedBody),
 }
 
+impl AnswerBody {
+    /// Returns the exact length in bytes, if it is known.
+    pub(crate) fn exact_length(&self) -> Option<u64> {
+        match self {
+            Self::Rendered(bytes) => Some(bytes.len() as u64),
+            Self::Replied(body) => body.size_hint().exact(),
+        }
+    }
+}
+
 impl From<Bytes> for AnswerBody {
     fn from(bytes: Bytes) -> Self {
         Self::Rendered(bytes)

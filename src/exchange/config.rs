@@ -10,6 +10,8 @@ pub struct Config {
     /// Shared with each request.
     pub(crate) handling: Arc<Handling>,
     pub(crate) capture_headers: bool,
+    /// No request counts as gRPC.
+    pub(crate) without_grpc: bool,
     pub(crate) websockets: Option<WebSockets>,
 }
 

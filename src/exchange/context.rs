@@ -3,9 +3,13 @@
 use std::{any::Any, thread};
 
 use bytes::Bytes;
-use http::{Response, StatusCode, header::CONTENT_LENGTH, response::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{CONTENT_RANGE, SET_COOKIE, VARY},
+    response::Parts,
+};
 
-use super::{AnswerBody, RepliedBody};
+use super::{AnswerBody, RepliedBody, attached::settle_rendered, pending_report::PendingReport};
 use crate::{
     caught::{Mechanism, Phase, failure::Failure},
     exception::{Exception, HttpException, WebSocketException},
@@ -13,9 +17,13 @@ use crate::{
     grpc,
     handler::{Reply, ReplyKind},
     handling::RequestContext,
-    render::response::{
-        drop_contained, empty_response, fallback_response, handshake_rejection, render_failure,
-        render_into, rerender_into, without_body,
+    headers::{FRAMING, describes_body},
+    render::{
+        framing::{drop_connection, without_body},
+        response::{
+            drop_contained, empty_response, fallback_response, handshake_rejection, render_failure,
+            render_into, rerender_into,
+        },
     },
     report::Outcome,
     websocket::Upgrade,
@@ -39,9 +47,17 @@ impl RequestContext {
                 Ok(closed) => return closed,
                 Err(exception) => rejection = Some(exception),
             }
+        } else if upgrade.is_some() {
+            let exception = failure.http_exception();
+            let closed = exception.and_then(|exception| close_for_http(&exception, upgrade));
+            if let Some(closed) = closed {
+                return closed;
+            }
         }
         if let Some(head) = head {
-            return decision(self.rerender_default(failure, rejection, head));
+            let mut response = self.rerender_default(failure, rejection, head);
+            drop_connection(&mut response, self.request.version());
+            return decision(response);
         }
         let mut response = empty_response();
         // Observers receive the exception with its headers.
@@ -56,6 +72,7 @@ impl RequestContext {
                 render_into(response, exception, render, self.format, keep_headers);
             },
         );
+        drop_connection(&mut response, self.request.version());
         decision(response)
     }
 
@@ -66,14 +83,6 @@ impl RequestContext {
         rejection: Option<HttpException>,
         head: Parts,
     ) -> Response<AnswerBody> {
-        // If a service further in has removed the text of a response to a `HEAD`, the length of the
-        // response to a `GET` is unknown.
-        let is_length_unknown = self.format == ResponseFormat::Head
-            && failure.mechanism == Mechanism::Adopted
-            && head
-                .headers
-                .get(CONTENT_LENGTH)
-                .is_some_and(|length| length != "0");
         let mut response = Response::from_parts(head, AnswerBody::from(Bytes::new()));
         render_failure(
             &mut response,
@@ -82,22 +91,51 @@ impl RequestContext {
             self.format,
             |response, exception| {
                 rerender_into(response, exception, |it| self.render(it), self.format);
-                if is_length_unknown {
-                    response.headers_mut().remove(CONTENT_LENGTH);
-                }
             },
         );
         response
     }
 
+    /// Reports a failure for which a default was decided, or leaves it to an outer layer. `inner`
+    /// is the report that an inner layer has left.
+    pub(super) fn settle_default(
+        &self,
+        decided: thread::Result<Decision>,
+        failure: Failure,
+        inner: Option<PendingReport>,
+    ) -> Response<AnswerBody> {
+        let is_decided = decided.is_ok();
+        let (mut response, outcome) = self.or_fall_back(decided);
+        if is_decided && !matches!(outcome, Outcome::Close(_)) {
+            settle_rendered(&mut response, failure, inner, Some(self));
+            return response;
+        }
+        // A close frame and a fallback are final.
+        if let Some(inner) = inner {
+            inner.call_observers(outcome);
+        }
+        self.report_failure(failure, outcome);
+        response
+    }
+
     /// Decides for a handler's reply. It is final, so that no failure is attached.
+    ///
+    /// `head` is the head of the response that carried `failure`. Headers that layers in between
+    /// have set there stay, unless the reply sets them.
     pub(super) fn decide_reply(
         &self,
         reply: Reply,
         upgrade: &mut Option<Box<Upgrade>>,
+        head: Option<&Parts>,
+        failure: &Failure,
     ) -> Decision {
-        decision(match reply.into_kind() {
-            ReplyKind::Exception(Exception::Http(exception)) => self.render_reply(exception),
+        let mut response = match reply.into_kind() {
+            ReplyKind::Exception(Exception::Http(exception)) => {
+                match close_for_http(&exception, upgrade) {
+                    Some(closed) => return closed,
+                    None => self.render_reply(exception),
+                }
+            }
             ReplyKind::Exception(Exception::WebSocket(exception)) => {
                 match self.close_or_reject(&exception, upgrade) {
                     Ok(closed) => return closed,
@@ -107,13 +145,20 @@ impl RequestContext {
             ReplyKind::Response(response) if self.is_foreign(&response) => {
                 self.render_reply(grpc::as_exception(response))
             }
-            ReplyKind::Response(response) if self.format == ResponseFormat::Head => {
-                without_body(response)
+            ReplyKind::Response(response) if self.format.is_head() => {
+                without_body(response, self.format)
             }
-            ReplyKind::Response(response) => {
+            ReplyKind::Response(mut response) => {
+                if let ResponseFormat::Grpc(_) = self.format {
+                    grpc::restrict(&mut response);
+                }
                 response.map(|body| AnswerBody::Replied(RepliedBody::new(body)))
             }
-        })
+        };
+        if let Some(head) = head {
+            keep_headers(&mut response, &head.headers, failure);
+        }
+        decision(response)
     }
 
     /// Replaces a decision that failed. The failure to decide is reported by itself.
@@ -155,6 +200,7 @@ impl RequestContext {
         let render = |exception: &_| self.render(exception);
         render_into(&mut response, &mut exception, render, self.format, false);
         drop_contained(exception);
+        drop_connection(&mut response, self.request.version());
         response
     }
 
@@ -164,7 +210,54 @@ impl RequestContext {
     }
 }
 
+/// Accepts the handshake of a WebSocket to close the connection with `exception`, if the layer is
+/// configured so and the handshake is valid.
+fn close_for_http(
+    exception: &HttpException,
+    upgrade: &mut Option<Box<Upgrade>>,
+) -> Option<Decision> {
+    let exception = upgrade.as_ref()?.close_for_http(exception)?;
+    let response = upgrade.take()?.accept_and_close(exception.clone()).ok()?;
+    Some((response, Outcome::Close(exception.code())))
+}
+
 fn decision(response: Response<AnswerBody>) -> Decision {
     let outcome = Outcome::of(&response);
     (response, outcome)
 }
+
+/// Adds the headers that layers between the failure and this one have set.
+///
+/// The handler decides on the exception's own headers. An adopted response's headers and those of
+/// layers in between look alike, so that all of them stay.
+fn keep_headers(response: &mut Response<AnswerBody>, carried: &HeaderMap, failure: &Failure) {
+    let status = response.status();
+    let reply = response.headers_mut();
+    let own = match failure.as_exception() {
+        Some(Exception::Http(exception)) if failure.mechanism != Mechanism::Adopted => {
+            exception.headers_if_any()
+        }
+        _ => None,
+    };
+    let is_own = |name: &HeaderName, value: &HeaderValue| {
+        own.is_some_and(|own| own.get_all(name).iter().any(|other| other == value))
+    };
+    let mut kept: Vec<(HeaderName, HeaderValue)> = Vec::new();
+    for (name, value) in carried {
+        // In a 416, `content-range` has the length of the resource (RFC 9110, section 14.4).
+        let is_of_resource = name == CONTENT_RANGE && status == StatusCode::RANGE_NOT_SATISFIABLE;
+        let is_of_body = describes_body(name) && !is_of_resource || FRAMING.contains(name);
+        let is_replied = reply.contains_key(name) && !ADDITIVE.contains(name);
+        let is_grpc = name.as_str().starts_with("grpc-");
+        if !is_of_body && !is_replied && !is_grpc && !is_own(name, value) {
+            kept.push((name.clone(), value.clone()));
+        }
+    }
+    for (name, value) in kept {
+        // A full map is full: the reply's own headers come first.
+        let _ = reply.try_append(name, value);
+    }
+}
+
+/// Headers whose lines do not replace each other (RFC 6265, section 3; RFC 9110, section 12.5.5).
+const ADDITIVE: [HeaderName; 2] = [SET_COOKIE, VARY];

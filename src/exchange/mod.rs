@@ -4,9 +4,14 @@
 //! shared configuration nor the head of a request is in its futures and bodies.
 
 mod answer;
+mod attached;
 mod config;
 mod configured;
+mod configured_body;
 mod context;
+mod fingerprint;
+mod pending_handler;
+mod pending_report;
 mod plain;
 
 use std::{
@@ -29,7 +34,8 @@ use crate::{
     adopt::{Adopted, AdoptingResponse},
     caught::failure::Failure,
     error::BoxError,
-    grpc::{self, StatusEncoding, Trailers},
+    exception::HttpException,
+    grpc::{self, GrpcCode, StatusEncoding, Trailers},
     unwind::ignore_panic,
 };
 
@@ -37,12 +43,12 @@ use crate::{
 /// [`Configured`].
 ///
 /// The trait is sealed.
-pub trait LayerConfig: sealed::Sealed + Clone {
+pub trait LayerConfig: sealed::Sealed + Clone + Send + Sync + 'static {
     #[doc(hidden)]
-    type Exchange: Exchange<BodyContext = Self::BodyContext>;
+    type Exchange: Exchange<BodyContext = Self::BodyContext> + Send + 'static;
 
     #[doc(hidden)]
-    type BodyContext: BodyContext;
+    type BodyContext: BodyContext + Send + Sync + 'static;
 
     #[doc(hidden)]
     fn begin<B>(&self, request: &mut Request<B>) -> Self::Exchange;
@@ -61,7 +67,7 @@ pub trait Exchange: Sized {
     type BodyContext: BodyContext;
 
     /// Returns whether a response of the service is [inspected](Self::inspect).
-    fn inspects_responses(&self) -> bool;
+    fn inspects<B>(&self, response: &Response<B>) -> bool;
 
     /// Inspects a response of the service.
     fn inspect<B: Body<Data = Bytes>>(
@@ -83,6 +89,9 @@ pub trait Exchange: Sized {
     /// Polls the async handler.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<AnswerBody>>;
 
+    /// Reports a failure that will not be handled, because the client has left.
+    fn abandon(&mut self, failure: Failure);
+
     /// Ends the exchange, because the head of the response is sent.
     fn finish(&mut self) -> Self::BodyContext;
 }
@@ -99,8 +108,12 @@ pub trait BodyContext {
     /// Reports a failure that cuts the body short, and returns the error that ends the body.
     fn cut_short(&self, failure: Failure) -> BoxError;
 
-    /// Reports an error of the body, and returns it.
-    fn fail(&self, error: BoxError) -> BoxError;
+    /// Reports an error of the body, and returns it. If `is_reported`, an inner layer has emitted
+    /// the event already.
+    fn fail(&self, error: BoxError, is_reported: bool) -> BoxError;
+
+    /// Reports the status that a gRPC service has sent in its trailers.
+    fn report_trailers(&self, failed: HttpException, code: GrpcCode);
 
     /// Handles a failure in the body of a gRPC response, as it would have been handled before the
     /// head.
@@ -127,6 +140,7 @@ fn trailers_of<X: Exchange + Send + 'static>(mut exchange: X, failure: Failure) 
         });
         let (head, body) = response.into_parts();
         ignore_panic(|| drop(body));
+        ignore_panic(|| drop(head.extensions));
         Poll::Ready(grpc::into_trailers(head.headers))
     }))
 }

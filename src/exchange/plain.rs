@@ -2,37 +2,38 @@
 
 use std::{
     any::Any,
+    mem,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 
 use super::{
     AnswerBody, BodyContext, Config, Exchange, Inspection, LayerConfig, POLLED_AFTER_READY,
-    sealed::Sealed, trailers_of,
+    attached::{Attached, detach, has_attached, settle_rendered},
+    pending_report::PendingReport,
+    sealed::Sealed,
+    trailers_of,
 };
 use crate::{
     adopt::Adopted,
     caught::{
         Mechanism, Phase,
-        attached::{detach, has_attached},
         failure::{Failure, drop_contained},
     },
     error::BoxError,
     exception::HttpException,
-    format::ResponseFormat,
-    grpc::{self, StatusEncoding, Trailers},
+    format::{MayReadBody, ResponseFormat},
+    grpc::{self, GrpcCode, StatusEncoding, Trailers},
     render::{
+        framing::without_body,
         render_json,
-        response::{
-            empty_response, fallback_response, render_failure, render_into, rerender_into,
-            without_body,
-        },
+        response::{empty_response, fallback_response, render_failure, render_into, rerender_into},
     },
-    report::{Outcome, emit},
+    report::{self, Outcome, emit},
     unwind::{catch, ignore_panic},
 };
 
@@ -43,10 +44,12 @@ pub struct Unconfigured;
 
 pub struct PlainExchange {
     format: ResponseFormat,
+    may_read_body: MayReadBody,
 }
 
 pub struct PlainBodyContext {
     format: ResponseFormat,
+    may_read_body: MayReadBody,
 }
 
 impl Sealed for Unconfigured {}
@@ -59,6 +62,7 @@ impl LayerConfig for Unconfigured {
     fn begin<B>(&self, request: &mut Request<B>) -> PlainExchange {
         PlainExchange {
             format: ResponseFormat::of(request),
+            may_read_body: MayReadBody::of(request.method()),
         }
     }
 
@@ -71,10 +75,11 @@ impl Exchange for PlainExchange {
     type BodyContext = PlainBodyContext;
 
     /// An attached exception has this layer's rendering already, except for `HEAD` and gRPC
-    /// requests, of which the code that rendered it knew nothing.
+    /// requests, which the code that rendered it did not know. It is reported if there are events.
     #[inline]
-    fn inspects_responses(&self) -> bool {
+    fn inspects<B>(&self, response: &Response<B>) -> bool {
         self.format != ResponseFormat::Http
+            || (response.status() >= StatusCode::BAD_REQUEST && report::has_events())
     }
 
     fn inspect<B: Body<Data = Bytes>>(
@@ -85,29 +90,37 @@ impl Exchange for PlainExchange {
         if !has_attached(&response) {
             return Inspection::Pass(response);
         }
-        let response = match self.format {
-            ResponseFormat::Head | ResponseFormat::Http => without_body(response),
-            ResponseFormat::Grpc(_) if grpc::is_status(response.headers()) => {
-                return Inspection::Pass(response);
-            }
-            ResponseFormat::Grpc(_) => match detach(&mut response) {
-                None => return Inspection::Pass(response),
-                Some(failure) => {
-                    let (head, body) = response.into_parts();
-                    ignore_panic(|| drop(body));
-                    let response = Response::from_parts(head, AnswerBody::from(Bytes::new()));
-                    self.respond(response, failure, |response, exception| {
-                        rerender_into(response, exception, render_json, self.format);
-                    })
-                }
-            },
+        let Some(attached) = detach(&mut response) else {
+            return Inspection::Pass(response);
         };
-        Inspection::Replace(Poll::Ready(response))
+        let is_rendered = match self.format {
+            ResponseFormat::Grpc(_) => grpc::is_status(response.headers()),
+            _ => true,
+        };
+        if !is_rendered && !attached.is_replaced(&response) {
+            let Attached {
+                failure, report, ..
+            } = attached;
+            let (head, body) = response.into_parts();
+            ignore_panic(|| drop(body));
+            let response = Response::from_parts(head, AnswerBody::from(Bytes::new()));
+            let response = self.respond(response, failure, report, |response, exception| {
+                rerender_into(response, exception, render_json, self.format);
+            });
+            return Inspection::Replace(Poll::Ready(response));
+        }
+        grpc::restrict(&mut response);
+        attached.settle(&mut response, None);
+        if self.format.is_head() {
+            return Inspection::Replace(Poll::Ready(without_body(response, self.format)));
+        }
+        Inspection::Pass(response)
     }
 
     #[cold]
-    fn handle(&mut self, failure: Failure, _: &mut Context<'_>) -> Poll<Response<AnswerBody>> {
-        let response = self.respond(empty_response(), failure, |response, exception| {
+    fn handle(&mut self, mut failure: Failure, _: &mut Context<'_>) -> Poll<Response<AnswerBody>> {
+        failure.may_be_of_request_body = self.may_read_body.get();
+        let response = self.respond(empty_response(), failure, None, |response, exception| {
             render_into(response, exception, render_json, self.format, false);
         });
         Poll::Ready(response)
@@ -131,31 +144,40 @@ impl Exchange for PlainExchange {
         panic!("{POLLED_AFTER_READY}");
     }
 
+    #[cold]
+    fn abandon(&mut self, failure: Failure) {
+        emit(&failure, None, || Outcome::Aborted);
+        drop_contained(failure);
+    }
+
     #[inline]
     fn finish(&mut self) -> PlainBodyContext {
         PlainBodyContext {
             format: self.format,
+            may_read_body: self.may_read_body,
         }
     }
 }
 
 impl PlainExchange {
-    /// Renders and reports a failure into `response`, by `render`.
+    /// Renders a failure into `response`, by `render`, and reports it. `inner` is the report that
+    /// an inner layer has left.
     #[inline]
     fn respond(
         &self,
         mut response: Response<AnswerBody>,
         mut failure: Failure,
+        inner: Option<PendingReport>,
         render: impl FnOnce(&mut Response<AnswerBody>, &mut HttpException),
     ) -> Response<AnswerBody> {
         // An error's `source` is user code.
         let rendered =
             catch(|| render_failure(&mut response, &mut failure, None, self.format, render));
         if let Err(payload) = rendered {
-            response = self.fall_back(payload);
+            let unfinished = mem::replace(&mut response, self.fall_back(payload));
+            ignore_panic(|| drop(unfinished));
         }
-        emit(&failure, None, || Outcome::of(&response));
-        drop_contained(failure);
+        settle_rendered(&mut response, failure, inner, None);
         response
     }
 
@@ -181,19 +203,30 @@ impl BodyContext for PlainBodyContext {
     }
 
     #[cold]
-    fn cut_short(&self, failure: Failure) -> BoxError {
+    fn cut_short(&self, mut failure: Failure) -> BoxError {
+        failure.may_be_of_request_body = self.may_read_body.get();
         emit(&failure, None, || Outcome::Aborted);
         failure.into()
     }
 
-    fn fail(&self, error: BoxError) -> BoxError {
-        error
+    #[cold]
+    fn fail(&self, error: BoxError, is_reported: bool) -> BoxError {
+        match is_reported {
+            true => error,
+            false => self.cut_short(Failure::from_error(error, Phase::Body)),
+        }
+    }
+
+    #[cold]
+    fn report_trailers(&self, failed: HttpException, code: GrpcCode) {
+        emit(&Failure::in_trailers(failed), None, || Outcome::Grpc(code));
     }
 
     #[cold]
     fn trailers(&self, failure: Failure) -> Trailers {
         let exchange = PlainExchange {
             format: self.format,
+            may_read_body: self.may_read_body,
         };
         trailers_of(exchange, failure)
     }

@@ -1,11 +1,19 @@
 //! Content types of gRPC and gRPC-Web.
 
-use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Version,
+    header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TE, TRAILER},
+};
+
+use super::metadata::GRPC_STATUS;
 
 /// Content type of gRPC or of gRPC-Web.
 ///
 /// A suffix that is not listed counts as none: the response to `application/grpc+thrift` is
 /// `application/grpc`, which means the same for a response without a message.
+///
+/// For gRPC itself, the version of HTTP is part of it: see [`StatusEncoding::Unsent`]. The enum is
+/// one byte together with the formats of plain HTTP, which a field of its own would make two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GrpcContentType {
     /// `application/grpc`
@@ -14,6 +22,18 @@ pub(crate) enum GrpcContentType {
     GrpcProto,
     /// `application/grpc+json`
     GrpcJson,
+    /// `application/grpc` over HTTP/1, from a client that accepts no trailers
+    Http1,
+    /// `application/grpc+proto` over HTTP/1, from a client that accepts no trailers
+    Http1Proto,
+    /// `application/grpc+json` over HTTP/1, from a client that accepts no trailers
+    Http1Json,
+    /// `application/grpc` over HTTP/1.1, from a client that accepts trailers
+    Http1Trailers,
+    /// `application/grpc+proto` over HTTP/1.1, from a client that accepts trailers
+    Http1TrailersProto,
+    /// `application/grpc+json` over HTTP/1.1, from a client that accepts trailers
+    Http1TrailersJson,
     /// `application/grpc-web`
     Web,
     /// `application/grpc-web+proto`
@@ -31,6 +51,12 @@ pub(crate) enum GrpcContentType {
 pub enum StatusEncoding {
     /// gRPC: the status is in the HTTP trailers.
     Trailers,
+    /// gRPC over HTTP/1 without trailers: no status can follow the messages.
+    ///
+    /// A server may send trailers only if the client accepts them (RFC 9110, section 6.5.1). hyper
+    /// drops them silently otherwise, and also if the head of the response does not announce them
+    /// in `trailer`. The body would then look complete.
+    Unsent,
     /// gRPC-Web: the status is the last frame of the body.
     Frame,
     /// Text form of gRPC-Web: the status is the last frame of the body, and the body is in Base64.
@@ -63,9 +89,9 @@ impl GrpcContentType {
         };
         let (proto, json) = (is(suffix, b"proto"), is(suffix, b"json"));
         Some(match encoding {
-            StatusEncoding::Trailers if proto => Self::GrpcProto,
-            StatusEncoding::Trailers if json => Self::GrpcJson,
-            StatusEncoding::Trailers => Self::Grpc,
+            StatusEncoding::Trailers | StatusEncoding::Unsent if proto => Self::GrpcProto,
+            StatusEncoding::Trailers | StatusEncoding::Unsent if json => Self::GrpcJson,
+            StatusEncoding::Trailers | StatusEncoding::Unsent => Self::Grpc,
             StatusEncoding::Frame if proto => Self::WebProto,
             StatusEncoding::Frame if json => Self::WebJson,
             StatusEncoding::Frame => Self::Web,
@@ -74,12 +100,54 @@ impl GrpcContentType {
         })
     }
 
+    /// Returns the content type of a request of this version and with these headers.
+    #[cold]
+    pub(crate) fn of_request(self, version: Version, headers: &HeaderMap) -> Self {
+        if version >= Version::HTTP_2 || is_translated(headers) {
+            return self;
+        }
+        // HTTP/1.0 has no trailers (RFC 9112, section 7.1.2).
+        let accepts_trailers = version == Version::HTTP_11 && lists(headers, &TE, "trailers");
+        match self {
+            Self::Grpc if accepts_trailers => Self::Http1Trailers,
+            Self::GrpcProto if accepts_trailers => Self::Http1TrailersProto,
+            Self::GrpcJson if accepts_trailers => Self::Http1TrailersJson,
+            Self::Grpc => Self::Http1,
+            Self::GrpcProto => Self::Http1Proto,
+            Self::GrpcJson => Self::Http1Json,
+            web => web,
+        }
+    }
+
+    /// Returns the content type of a response with these headers to a request with this content
+    /// type.
+    pub(crate) fn of_response(self, headers: &HeaderMap) -> Option<Self> {
+        let response = Self::of(headers)?;
+        let sends_trailers = match self {
+            Self::Http1 | Self::Http1Proto | Self::Http1Json => false,
+            Self::Http1Trailers | Self::Http1TrailersProto | Self::Http1TrailersJson => {
+                // Trailers need the chunked coding (RFC 9112, section 7.1.2).
+                lists(headers, &TRAILER, GRPC_STATUS.as_str())
+                    && !headers.contains_key(CONTENT_LENGTH)
+            }
+            _ => true,
+        };
+        Some(match response {
+            Self::Grpc if !sends_trailers => Self::Http1,
+            Self::GrpcProto if !sends_trailers => Self::Http1Proto,
+            Self::GrpcJson if !sends_trailers => Self::Http1Json,
+            response => response,
+        })
+    }
+
     /// Returns the value of `content-type`.
     pub(crate) fn header_value(self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Self::Grpc => "application/grpc",
-            Self::GrpcProto => "application/grpc+proto",
-            Self::GrpcJson => "application/grpc+json",
+            Self::Grpc | Self::Http1 | Self::Http1Trailers => "application/grpc",
+            Self::GrpcProto | Self::Http1Proto | Self::Http1TrailersProto => {
+                "application/grpc+proto"
+            }
+            Self::GrpcJson | Self::Http1Json | Self::Http1TrailersJson => "application/grpc+json",
             Self::Web => "application/grpc-web",
             Self::WebProto => "application/grpc-web+proto",
             Self::WebJson => "application/grpc-web+json",
@@ -88,10 +156,16 @@ impl GrpcContentType {
         })
     }
 
-    /// Returns the encoding that the content type stands for.
+    /// Returns the encoding that the content type of a response stands for.
     pub(crate) fn status_encoding(self) -> StatusEncoding {
         match self {
             Self::Grpc | Self::GrpcProto | Self::GrpcJson => StatusEncoding::Trailers,
+            Self::Http1
+            | Self::Http1Proto
+            | Self::Http1Json
+            | Self::Http1Trailers
+            | Self::Http1TrailersProto
+            | Self::Http1TrailersJson => StatusEncoding::Unsent,
             Self::Web | Self::WebProto | Self::WebJson => StatusEncoding::Frame,
             Self::WebText | Self::WebTextProto => StatusEncoding::Base64Frame,
         }
@@ -108,9 +182,98 @@ fn strip_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     is(start, prefix).then_some(rest)
 }
 
+/// Returns whether a `GrpcWebLayer` has made the request of a gRPC-Web request, which may have come
+/// over HTTP/1.
+///
+/// That layer writes the trailers of the response into a frame, whatever the version is. It leaves
+/// no other trace than these two headers, which it sets to these values. If another layer does so
+/// without them, a stream that fails is cut short.
+fn is_translated(headers: &HeaderMap) -> bool {
+    let accepts = |value: &HeaderValue| value == "identity,deflate,gzip";
+    headers.get(ACCEPT_ENCODING).is_some_and(accepts) && lists(headers, &TE, "trailers")
+}
+
+/// Returns whether a list of comma-separated tokens has this one (RFC 9110, section 5.6.1).
+fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|listed| is(listed.trim_ascii(), token.as_bytes()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_follows_messages_over_http_1_only_if_the_server_sends_trailers() {
+        let headers = |lines: &[(HeaderName, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(name, HeaderValue::from_static(value));
+            }
+            headers
+        };
+        let encoding = |version, request: &HeaderMap, response: &HeaderMap| {
+            let request = GrpcContentType::of(request)
+                .unwrap()
+                .of_request(version, request);
+            request.of_response(response).unwrap().status_encoding()
+        };
+        let grpc = (CONTENT_TYPE, "application/grpc+proto");
+        let te = headers(&[grpc.clone(), (TE, "gzip, Trailers")]);
+        let no_te = headers(&[grpc.clone(), (TE, "gzip")]);
+        let translated = headers(&[
+            grpc.clone(),
+            (TE, "trailers"),
+            (ACCEPT_ENCODING, "identity,deflate,gzip"),
+        ]);
+        let announced = headers(&[grpc.clone(), (TRAILER, "x, Grpc-Status")]);
+        let other = headers(&[grpc.clone(), (TRAILER, "x-checksum")]);
+        let framed = headers(&[
+            grpc.clone(),
+            (TRAILER, "grpc-status"),
+            (CONTENT_LENGTH, "9"),
+        ]);
+        let web = headers(&[(CONTENT_TYPE, "application/grpc-web")]);
+        use StatusEncoding::*;
+        for (version, request, response, expected) in [
+            (Version::HTTP_2, &no_te, &other, Trailers),
+            (Version::HTTP_3, &no_te, &other, Trailers),
+            (Version::HTTP_11, &te, &announced, Trailers),
+            (Version::HTTP_11, &translated, &other, Trailers),
+            (Version::HTTP_11, &te, &other, Unsent),
+            (Version::HTTP_11, &te, &framed, Unsent),
+            (Version::HTTP_11, &no_te, &announced, Unsent),
+            (Version::HTTP_10, &te, &announced, Unsent),
+            (Version::HTTP_11, &te, &web, Frame),
+            (Version::HTTP_11, &web, &web, Frame),
+            (Version::HTTP_10, &no_te, &web, Frame),
+        ] {
+            let encoding = encoding(version, request, response);
+            assert_eq!(encoding, expected, "{version:?} {request:?} {response:?}");
+        }
+    }
+
+    #[test]
+    fn the_suffix_is_the_same_over_every_version() {
+        let mut te = HeaderMap::new();
+        te.insert(TE, HeaderValue::from_static("trailers"));
+        for content_type in [
+            GrpcContentType::Grpc,
+            GrpcContentType::GrpcProto,
+            GrpcContentType::GrpcJson,
+            GrpcContentType::WebTextProto,
+        ] {
+            for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_2] {
+                for headers in [&HeaderMap::new(), &te] {
+                    let of_request = content_type.of_request(version, headers);
+                    assert_eq!(of_request.header_value(), content_type.header_value());
+                }
+            }
+        }
+    }
 
     #[test]
     fn parses_the_content_types_of_grpc_and_no_others() {

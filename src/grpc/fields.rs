@@ -1,18 +1,21 @@
-//! Fields of a gRPC status, and the limit to their size.
+//! Fields of a gRPC status, and the limit to its size.
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
 
-#[cfg(feature = "tonic")]
-use super::{base64, metadata::GRPC_STATUS_DETAILS_BIN};
-use super::{code::GrpcCode, message};
-#[cfg(feature = "tonic")]
-use crate::diagnostics;
-use crate::exception::HttpException;
+use super::{
+    base64,
+    code::GrpcCode,
+    message,
+    metadata::{GRPC_MESSAGE, GRPC_STATUS_DETAILS_BIN, limit_metadata},
+};
+use crate::{diagnostics, exception::HttpException};
 
-/// Maximum encoded length of the message and the details together, in bytes.
+/// Maximum encoded length of the message, the details and the metadata together, in bytes.
 ///
 /// A client may refuse more than 8 KiB of trailers. It then reports only its own refusal and loses
-/// the status. 1 KiB of the 8 KiB is left for the code and the metadata.
+/// the status. 1 KiB of the 8 KiB is left for the code, the names of the fields, and what the
+/// server and the layers further out add.
 const STATUS_BUDGET_BYTES: usize = 7 * 1024;
 
 /// Encoded length that is reserved for the message next to long details, in bytes.
@@ -20,6 +23,9 @@ const STATUS_BUDGET_BYTES: usize = 7 * 1024;
 /// It has room for a sentence, and leaves nearly all of [`STATUS_BUDGET_BYTES`] to the details.
 #[cfg(feature = "tonic")]
 const MIN_MESSAGE_BYTES: usize = 256;
+
+/// The reason for which details are dropped.
+const TOO_LONG: &str = "it is too long";
 
 /// Fields of a status, without its metadata.
 pub(crate) struct StatusFields {
@@ -45,6 +51,29 @@ impl StatusFields {
         self
     }
 
+    /// Drops the details and truncates the message as far as both do not fit. The details go first,
+    /// because they repeat the message, which clients compare.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn limited(mut self) -> Self {
+        if !self.details.is_empty() && self.encoded_len() > STATUS_BUDGET_BYTES {
+            diagnostics::header_dropped(&GRPC_STATUS_DETAILS_BIN, TOO_LONG);
+            self.details = Bytes::new();
+        }
+        self.truncated()
+    }
+
+    fn encoded_len(&self) -> usize {
+        message::max_encoded_len(&self.message) + base64::encoded_len(self.details.len())
+    }
+
+    /// Removes metadata that does not fit with the message and the details.
+    pub(crate) fn limit_metadata(&self, metadata: &mut HeaderMap) {
+        limit_metadata(
+            metadata,
+            STATUS_BUDGET_BYTES.saturating_sub(self.encoded_len()),
+        );
+    }
+
     /// Adds the details that `encode` makes of the code and the message.
     ///
     /// If both do not fit, a long message is truncated in favor of the details. If the details do
@@ -64,7 +93,74 @@ impl StatusFields {
                 };
             }
         }
-        diagnostics::header_dropped(&GRPC_STATUS_DETAILS_BIN, "it is too long");
+        diagnostics::header_dropped(&GRPC_STATUS_DETAILS_BIN, TOO_LONG);
         self.truncated()
+    }
+}
+
+/// Limits the size of a status that tonic or a handler has written into `headers`, so that no
+/// client loses the status.
+///
+/// The least important part goes first: metadata that does not fit, then the details, then the end
+/// of the message.
+pub(crate) fn limit_status(headers: &mut HeaderMap) {
+    let len = |headers: &HeaderMap, name| headers.get(name).map_or(0, HeaderValue::len);
+    let details_len = len(headers, GRPC_STATUS_DETAILS_BIN);
+    if details_len + len(headers, GRPC_MESSAGE) > STATUS_BUDGET_BYTES {
+        if headers.remove(GRPC_STATUS_DETAILS_BIN).is_some() {
+            diagnostics::header_dropped(&GRPC_STATUS_DETAILS_BIN, TOO_LONG);
+        }
+        if let Some(value) = headers.get_mut(GRPC_MESSAGE) {
+            if value.len() > STATUS_BUDGET_BYTES {
+                let mut message = message::decode(value);
+                message::truncate(&mut message, STATUS_BUDGET_BYTES);
+                *value = message::encode(&message);
+            }
+        }
+    }
+    let fields = len(headers, GRPC_MESSAGE) + len(headers, GRPC_STATUS_DETAILS_BIN);
+    limit_metadata(headers, STATUS_BUDGET_BYTES.saturating_sub(fields));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderName;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The names and 32 bytes a line are in the 8 KiB that clients count.
+        #[test]
+        fn every_status_fits(
+            message in "[a-z\u{fc} ]{0,300}",
+            times in 0_usize..60,
+            details in 0_usize..12_000,
+            metadata in prop::collection::vec(0_usize..5_000, 0..4),
+        ) {
+            let message = message.repeat(times);
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-status", HeaderValue::from_static("5"));
+            headers.insert(GRPC_MESSAGE, message::encode(&message));
+            let details = HeaderValue::try_from("A".repeat(details)).unwrap();
+            headers.insert(GRPC_STATUS_DETAILS_BIN, details);
+            for (at, len) in metadata.into_iter().enumerate() {
+                let name = HeaderName::try_from(format!("x-{at}")).unwrap();
+                headers.insert(name, HeaderValue::try_from("v".repeat(len)).unwrap());
+            }
+            let before = headers.clone();
+            limit_status(&mut headers);
+            let size = |headers: &HeaderMap| -> usize {
+                let lines = headers.iter();
+                lines.map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
+            };
+            prop_assert!(size(&headers) < 7 * 1024 + 256);
+            if size(&before) < 7 * 1024 {
+                prop_assert_eq!(&headers, &before);
+            }
+            let shown = message::decode(&headers[GRPC_MESSAGE]);
+            let shown = shown.strip_suffix("...").unwrap_or(&shown);
+            prop_assert!(message.starts_with(shown));
+            prop_assert_eq!(&headers["grpc-status"], "5");
+        }
     }
 }

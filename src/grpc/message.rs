@@ -1,4 +1,4 @@
-//! Percent-encoding and truncation of `grpc-message`.
+//! Percent-encoding, decoding and truncation of `grpc-message`.
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -33,6 +33,40 @@ pub(crate) fn encode(text: &str) -> HeaderValue {
     // The encoded text contains no byte that is invalid in a header value.
     HeaderValue::from_maybe_shared(Bytes::from(encoded))
         .unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// Returns the text that a value of `grpc-message` encodes.
+///
+/// A `%` that no two hexadecimal digits follow stays, and bytes that are not UTF-8 are replaced: a
+/// client must not lose a message because it is malformed ([gRPC over HTTP/2]).
+///
+/// [gRPC over HTTP/2]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+pub(crate) fn decode(value: &HeaderValue) -> String {
+    let mut rest = value.as_bytes();
+    let mut text = Vec::with_capacity(rest.len());
+    while let [first, after @ ..] = rest {
+        let escaped = match rest {
+            [b'%', high, low, ..] => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        if let Some((high, low)) = escaped {
+            text.push(high << 4 | low);
+            rest = &rest[3..];
+        } else {
+            text.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
 }
 
 /// Returns the maximum length of `text` after encoding, in bytes.
@@ -87,6 +121,25 @@ mod tests {
     }
 
     #[test]
+    fn decodes_malformed_text_as_far_as_it_goes() {
+        for (encoded, text) in [
+            ("a%20b%C3%bc", "a b\u{fc}"),
+            ("100%", "100%"),
+            ("%4", "%4"),
+            ("%zz%41", "%zzA"),
+            ("%+1", "%+1"),
+            ("%FF.", "\u{fffd}."),
+            ("%%41", "%A"),
+        ] {
+            assert_eq!(
+                decode(&HeaderValue::from_static(encoded)),
+                text,
+                "{encoded}"
+            );
+        }
+    }
+
+    #[test]
     fn truncates_between_characters() {
         for (max_len, expected) in [(9, "abßc"), (7, "..."), (0, "...")] {
             let mut text = "abßc".to_owned();
@@ -101,6 +154,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_encoded_text_decodes(text in any::<String>()) {
+            prop_assert_eq!(decode(&encode(&text)), text);
+        }
+
+        #[test]
+        fn decoding_never_fails(value: Vec<u8>) {
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                prop_assert!(decode(&value).len() <= 3 * value.len());
+            }
+        }
+
         #[test]
         fn tonic_decodes_every_encoded_text(text in any::<String>()) {
             let mut trailers = HeaderMap::new();

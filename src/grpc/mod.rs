@@ -13,13 +13,17 @@ mod status;
 pub(crate) mod tonic;
 mod trailers;
 mod transcode;
+#[cfg(feature = "tonic")]
+mod visible;
 mod web;
 
 pub use code::GrpcCode;
+#[allow(unused_imports, reason = "for trailers that the service itself sends")]
+pub(crate) use trailers::restrict_trailers;
 pub(crate) use {
     content_type::{GrpcContentType, StatusEncoding},
-    status::{code_of, is_status, render_into, rerender_into},
-    trailers::{FinalFrame, Trailers, into_trailers},
+    status::{code_of, is_status, render_into, rerender_into, restrict},
+    trailers::{FinalFrame, Trailers, failure_in_trailers, into_trailers},
     transcode::{as_exception, is_for_grpc, no_such_method},
     web::{MessageTracker, TrackedBody},
 };

@@ -4,16 +4,20 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 #[cfg(not(feature = "tonic"))]
 use super::fields::StatusFields;
-#[cfg(feature = "tonic")]
-use super::tonic::status_fields;
 use super::{
     base64,
     code::GrpcCode,
     content_type::GrpcContentType,
+    fields::limit_status,
     message,
     metadata::{GRPC_MESSAGE, GRPC_STATUS, GRPC_STATUS_DETAILS_BIN, into_metadata},
 };
-use crate::exception::HttpException;
+#[cfg(feature = "tonic")]
+use super::{
+    tonic::{add_metadata, status_fields},
+    visible::withhold,
+};
+use crate::{exception::HttpException, headers::set};
 
 /// Returns whether these are the headers of a response that consists of a status alone.
 pub(crate) fn is_status(headers: &HeaderMap) -> bool {
@@ -26,6 +30,21 @@ pub(crate) fn code_of(headers: &HeaderMap) -> Option<GrpcCode> {
     GrpcContentType::of(headers)?;
     let number = code.to_str().ok()?.parse().ok()?;
     Some(GrpcCode::from_i32(number))
+}
+
+/// Takes from a status that tonic has made what is not meant for the client, and limits its size.
+///
+/// Any other response stays as it is.
+#[cold]
+pub(crate) fn restrict<B>(response: &mut Response<B>) {
+    if !is_status(response.headers()) {
+        return;
+    }
+    #[cfg(feature = "tonic")]
+    if let Some(status) = response.extensions().get().cloned() {
+        withhold(response.headers_mut(), &status);
+    }
+    limit_status(response.headers_mut());
 }
 
 /// Renders `exception` into an empty response, and moves its headers there.
@@ -56,21 +75,24 @@ pub(crate) fn rerender_into<B>(
 ) {
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
+    #[cfg(feature = "tonic")]
+    add_metadata(headers, exception);
     into_metadata(headers);
-    headers.insert(header::CONTENT_TYPE, content_type.header_value());
+    set(headers, header::CONTENT_TYPE, content_type.header_value());
     #[cfg(feature = "tonic")]
     let fields = status_fields(exception);
     #[cfg(not(feature = "tonic"))]
     let fields = StatusFields::of(exception).truncated();
-    headers.insert(GRPC_STATUS, fields.code.header_value());
+    fields.limit_metadata(headers);
+    set(headers, GRPC_STATUS, fields.code.header_value());
     if !fields.message.is_empty() {
-        headers.insert(GRPC_MESSAGE, message::encode(&fields.message));
+        set(headers, GRPC_MESSAGE, message::encode(&fields.message));
     }
     if !fields.details.is_empty() {
         let details = base64::encode(&fields.details);
         // A binary header has no padding.
         if let Ok(details) = HeaderValue::from_str(details.trim_end_matches('=')) {
-            headers.insert(GRPC_STATUS_DETAILS_BIN, details);
+            set(headers, GRPC_STATUS_DETAILS_BIN, details);
         }
     }
 }

@@ -3,11 +3,20 @@
 use std::{error::Error, sync::Arc};
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, HeaderName, StatusCode};
 use tonic::{Code, Status, TimeoutExpired, metadata::MetadataMap};
 
-use super::{code::GrpcCode, details, fields::StatusFields, metadata::into_metadata};
-use crate::exception::{Detail, HttpException};
+use super::{
+    code::GrpcCode,
+    details,
+    fields::StatusFields,
+    metadata::{into_metadata, is_metadata},
+    visible::{has_visible_message, is_received, reason},
+};
+use crate::{
+    error::sources,
+    exception::{Detail, Exception, HttpException},
+};
 
 /// Converts an exception to the status that a gRPC client receives, so that `?` works in a tonic
 /// handler.
@@ -44,14 +53,17 @@ impl From<HttpException> for Status {
         } else {
             &exception
         };
+        let fields = status_fields(rendered);
+        let mut headers = rendered.headers().clone();
+        add_metadata(&mut headers, rendered);
+        into_metadata(&mut headers);
+        fields.limit_metadata(&mut headers);
+        let metadata = MetadataMap::from_headers(headers);
         let StatusFields {
             code,
             message,
             details,
-        } = status_fields(rendered);
-        let mut headers = rendered.headers().clone();
-        into_metadata(&mut headers);
-        let metadata = MetadataMap::from_headers(headers);
+        } = fields;
         let mut status = Self::with_details_and_metadata(code.into(), message, details, metadata);
         status.set_source(Arc::new(exception));
         status
@@ -61,12 +73,18 @@ impl From<HttpException> for Status {
 /// Converts a status to the exception that stands for it in HTTP.
 ///
 /// The code [maps to](crate::GrpcCode::http_status) the HTTP status. The JSON in the
-/// [details](crate::grpc#details), or otherwise the message, becomes the detail, and the metadata
-/// becomes the headers.
+/// [details](crate::grpc#details), or otherwise the message, becomes the detail.
 ///
-/// The status is the source of the exception, and a gRPC client receives the status unchanged. A
-/// status that was made of an exception converts back to that exception. If tonic made the status
-/// of an error (`Status::from_error`), its message is not shown.
+/// The metadata does not become headers, because that of an upstream's status holds all headers of
+/// the upstream's response, cookies and internal names included.
+/// [`with_metadata`](HttpException::with_metadata) adds some of it by name.
+///
+/// The status is the source of the exception. A gRPC client receives the code, the message and the
+/// details, and the metadata unless it was received with an upstream's response. A status that was
+/// made of an exception converts back to that exception, with its headers.
+///
+/// A message that tonic itself made of an error is not shown: that of a connection to an upstream
+/// that failed, or of `Status::from_error`. The client then receives the canonical reason.
 ///
 /// ```
 /// use http::StatusCode;
@@ -82,20 +100,69 @@ impl From<HttpException> for Status {
 impl From<Status> for HttpException {
     #[track_caller]
     fn from(status: Status) -> Self {
-        let made_of = status.source().and_then(|source| source.downcast_ref());
-        let mut exception = match made_of {
-            Some(exception) => Self::clone(exception),
-            None => Self::new(GrpcCode::from(status.code()).http_status())
+        let Some(exception) = made_of(&status) else {
+            return Self::new(http_status(&status))
                 .with_detail(detail(&status))
-                .with_source(status.clone()),
+                .converted_from(status);
         };
-        for (name, value) in &status.metadata().clone().into_headers() {
-            if made_of.is_none() || !exception.headers().contains_key(name) {
-                exception = exception.with_header(name.clone(), value.clone());
-            }
+        let mut exception = exception.clone();
+        if !is_received(&status) {
+            let mut headers = exception.headers().clone();
+            add_missing(&mut headers, status.metadata().as_ref());
+            *exception.headers_mut() = headers;
         }
         exception
     }
+}
+
+/// Methods for an exception that was made of a `tonic::Status`, with the feature `tonic`.
+impl HttpException {
+    /// Appends the metadata with these names, of the `tonic::Status` that the exception
+    /// [was made of](#impl-From<Status>-for-HttpException), to the headers.
+    ///
+    /// Without this method no metadata becomes a header. Names that the status does not have, and
+    /// names that frame or describe a message, are skipped. A value whose name ends in `-bin` is in
+    /// base64. The exception stays as it is if it was not made of a `Status`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tonic::Status;
+    /// use tower_exception::{Caught, ExceptionLayer, HttpException};
+    ///
+    /// # let mut status = Status::resource_exhausted("too many");
+    /// # status.metadata_mut().insert("x-quota", "100".parse().unwrap());
+    /// # status.metadata_mut().insert("x-internal", "10.0.0.7".parse().unwrap());
+    /// let exception = HttpException::from(status).with_metadata(["x-quota", "retry-after"]);
+    /// assert_eq!(exception.headers().len(), 1);
+    /// assert_eq!(exception.headers()["x-quota"], "100");
+    ///
+    /// // For every `Status` that nothing has converted:
+    /// let layer = ExceptionLayer::new().on(|status: Caught<Status>| {
+    ///     HttpException::from(status.clone()).with_metadata(["x-quota", "retry-after"])
+    /// });
+    /// ```
+    pub fn with_metadata<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let status = self.origin().and_then(|it| it.downcast_ref::<Status>());
+        let Some(status) = status.cloned() else {
+            return self;
+        };
+        let metadata: &HeaderMap = status.metadata().as_ref();
+        for name in names.into_iter().map(HeaderName::try_from) {
+            let Some(name) = name.ok().filter(is_metadata) else {
+                continue;
+            };
+            for value in metadata.get_all(&name) {
+                self = self.with_header(name.clone(), value.clone());
+            }
+        }
+        self
+    }
+}
+
+/// Returns the exception that the status was made of.
+pub(crate) fn made_of(status: &Status) -> Option<&HttpException> {
+    status.source()?.downcast_ref()
 }
 
 /// Converts a code to tonic's type.
@@ -113,25 +180,60 @@ impl From<Code> for GrpcCode {
 }
 
 /// Returns the exception that stands for one of tonic's own errors if no handler matches.
-pub(crate) fn exception_for(error: &(dyn Error + 'static)) -> Option<HttpException> {
+///
+/// `is_outermost` says whether `error` is the failure itself. A status that is only a source of
+/// another error was not made for the client: nothing of it is shown, except the code.
+pub(crate) fn exception_for(
+    error: &(dyn Error + 'static),
+    is_outermost: bool,
+) -> Option<HttpException> {
     if error.is::<TimeoutExpired>() {
         return Some(HttpException::new(StatusCode::GATEWAY_TIMEOUT));
     }
     let status = error.downcast_ref::<Status>()?;
-    (!is_made_of_an_error(status)).then(|| status.clone().into())
+    let has_visible_message = has_visible_message(status);
+    if made_of(status).is_some() || is_outermost && has_visible_message {
+        return Some(status.clone().into());
+    }
+    let http_status = http_status(status);
+    // An exception among the sources says more, and an error that has no status of its own is no
+    // known error.
+    let is_known = http_status != StatusCode::INTERNAL_SERVER_ERROR || has_visible_message;
+    if !is_known || sources(status).skip(1).any(Exception::is) {
+        return None;
+    }
+    let hidden = Status::new(status.code(), reason(status));
+    Some(HttpException::new(http_status).converted_from(hidden))
 }
 
-/// Returns whether tonic made the status of an error that is not meant for clients.
+/// Returns the HTTP status that stands for a status.
 ///
-/// The body types of tonic and tonic-web convert every error to a status whose message is the text
-/// of the error.
-fn is_made_of_an_error(status: &Status) -> bool {
-    match status.code() {
-        Code::Unknown => status
-            .source()
-            .is_some_and(|source| source.to_string() == status.message()),
-        Code::Internal => status.message().starts_with("tonic-web: "),
-        _ => false,
+/// tonic makes CANCELLED of a timeout of its own. To an HTTP client that code would say that the
+/// client itself had cancelled.
+fn http_status(status: &Status) -> StatusCode {
+    match sources(status).any(|error| error.is::<TimeoutExpired>()) {
+        true => StatusCode::GATEWAY_TIMEOUT,
+        false => GrpcCode::from(status.code()).http_status(),
+    }
+}
+
+/// Adds the metadata of the status that `exception` was made of, unless it was received with an
+/// upstream's response.
+pub(crate) fn add_metadata(headers: &mut HeaderMap, exception: &HttpException) {
+    if let Some(status) = original_status(exception).filter(|status| !is_received(status)) {
+        add_missing(headers, status.metadata().as_ref());
+    }
+}
+
+/// Adds the headers whose names `headers` does not have.
+fn add_missing(headers: &mut HeaderMap, others: &HeaderMap) {
+    for name in others.keys() {
+        if !headers.contains_key(name) {
+            for value in others.get_all(name) {
+                // A map of the maximum size takes no more.
+                let _ = headers.try_append(name, value.clone());
+            }
+        }
     }
 }
 
@@ -145,12 +247,13 @@ pub(crate) fn status_fields(exception: &HttpException) -> StatusFields {
         let original = HttpException::new(exception.status()).with_detail(detail(status));
         let original_message = original.detail_or_reason().to_string();
         fields.code = status.code().into();
-        if !is_made_of_an_error(status) && original_message == fields.message {
-            return StatusFields {
+        if has_visible_message(status) && original_message == fields.message {
+            let fields = StatusFields {
                 message: status.message().to_owned(),
                 details: Bytes::copy_from_slice(status.details()),
                 ..fields
             };
+            return fields.limited();
         }
     }
     let json = match exception.detail() {
@@ -167,13 +270,14 @@ pub(crate) fn status_fields(exception: &HttpException) -> StatusFields {
 fn original_status(exception: &HttpException) -> Option<&Status> {
     let status = exception.origin()?.downcast_ref::<Status>()?;
     let http_status = GrpcCode::from(status.code()).http_status();
-    (http_status == exception.status()).then_some(status)
+    let is_original = exception.is_converted() && http_status == exception.status();
+    is_original.then_some(status)
 }
 
 /// Returns the JSON in the details of a status, or otherwise its message, unless that is not meant
 /// for clients.
 fn detail(status: &Status) -> Detail {
-    if is_made_of_an_error(status) {
+    if !has_visible_message(status) {
         return Detail::Canonical;
     }
     match details::decode(status.details()) {
@@ -229,6 +333,7 @@ mod tests {
             let exception = HttpException::from(status);
             assert_eq!(exception.status(), GrpcCode::from(code).http_status());
             assert_eq!(exception.detail_or_reason().to_string(), "why");
+            assert!(exception.headers().is_empty());
 
             let status = Status::from(exception.clone());
             assert_eq!((status.code(), status.message()), (code, "why"));
@@ -251,7 +356,7 @@ mod tests {
 
     #[test]
     fn timeout_of_tonic_is_deadline_exceeded() {
-        let exception = exception_for(&TimeoutExpired(())).unwrap();
+        let exception = exception_for(&TimeoutExpired(()), true).unwrap();
         assert_eq!(Status::from(exception).code(), Code::DeadlineExceeded);
     }
 
@@ -278,13 +383,107 @@ mod tests {
 
     #[test]
     fn message_that_tonic_made_of_an_error_is_not_shown() {
-        assert!(exception_for(&Status::from_error(Box::new(Secret))).is_none());
-        assert!(exception_for(&Status::internal(format!("tonic-web: {Secret}"))).is_none());
+        assert!(exception_for(&Status::from_error(Box::new(Secret)), true).is_none());
+        assert!(exception_for(&Status::internal(format!("tonic-web: {Secret}")), true).is_none());
         let exception = HttpException::from(Status::from_error(Box::new(Secret)));
         assert_eq!(exception.to_string(), "500: Internal Server Error");
         assert_eq!(Status::from(exception).message(), "Internal Server Error");
-        assert!(exception_for(&Status::unknown("for the client")).is_some());
-        assert!(exception_for(&Status::internal("for the client")).is_some());
+        assert!(exception_for(&Status::unknown("for the client"), true).is_some());
+        assert!(exception_for(&Status::internal("for the client"), true).is_some());
+    }
+
+    #[test]
+    fn status_that_is_only_a_source_shows_nothing_but_its_code() {
+        let details = Bytes::from_static(b"\x08\x0f");
+        let mut metadata = MetadataMap::new();
+        metadata.insert("x-internal", "10.0.0.7".parse().unwrap());
+        let found = Status::with_details_and_metadata(Code::DataLoss, "disk 7", details, metadata);
+        let exception = exception_for(&found, false).unwrap();
+        assert_eq!(exception.to_string(), "500: Internal Server Error");
+        let status = Status::from(exception);
+        assert_eq!(status.code(), Code::DataLoss);
+        assert_eq!(status.message(), "Internal Server Error");
+        assert!(status.details().is_empty() && status.metadata().is_empty());
+    }
+
+    /// tonic's channel makes CANCELLED of a timeout.
+    #[test]
+    fn timeout_of_an_upstream_is_a_gateway_timeout() {
+        let status = || Status::from_error(Box::new(TimeoutExpired(())));
+        assert_eq!(status().code(), Code::Cancelled);
+        for exception in [
+            HttpException::from(status()),
+            exception_for(&status(), true).unwrap(),
+        ] {
+            assert_eq!(exception.to_string(), "504: Gateway Timeout");
+            assert_eq!(Status::from(exception).code(), Code::DeadlineExceeded);
+        }
+    }
+
+    #[test]
+    fn source_of_an_exception_is_not_sent() {
+        let mut metadata = MetadataMap::new();
+        metadata.insert("x-internal", "10.0.0.7".parse().unwrap());
+        let upstream = Status::with_metadata(Code::Unavailable, "", metadata);
+        let exception = HttpException::new(StatusCode::SERVICE_UNAVAILABLE).with_source(upstream);
+        let status = Status::from(exception.clone());
+        assert_eq!(status.message(), "Service Unavailable");
+        assert!(status.metadata().is_empty());
+        assert_eq!(exception.with_metadata(["x-internal"]).headers().len(), 1);
+    }
+
+    #[test]
+    fn metadata_becomes_headers_by_name_only() {
+        let mut status = Status::resource_exhausted("too many");
+        for (name, value) in [
+            ("x-quota", "100"),
+            ("x-quota", "200"),
+            ("x-internal", "10.0.0.7"),
+            ("content-type", "text/html"),
+            ("content-length", "7"),
+        ] {
+            status.metadata_mut().append(name, value.parse().unwrap());
+        }
+        let exception = HttpException::from(status);
+        assert!(exception.headers().is_empty());
+        let names = [
+            "X-Quota",
+            "no such",
+            "",
+            "retry-after",
+            "content-type",
+            "content-length",
+        ];
+        let exception = exception.with_metadata(names);
+        let quotas: Vec<_> = exception.headers().get_all("x-quota").iter().collect();
+        assert_eq!(quotas, ["100", "200"]);
+        assert_eq!(exception.headers().len(), 2);
+        assert!(
+            HttpException::gone("no status")
+                .with_metadata(["x"])
+                .headers()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn long_status_is_limited_with_its_metadata() {
+        let long = HeaderValue::try_from("v".repeat(4_096)).unwrap();
+        let exception = HttpException::bad_request("y".repeat(7_000))
+            .with_header(HeaderName::from_static("x-long"), long)
+            .with_header(http::header::RETRY_AFTER, HeaderValue::from_static("2"));
+        let status = Status::from(exception);
+        assert_eq!(status.message().len(), 7_000);
+        assert!(status.metadata().get("x-long").is_none());
+        assert_eq!(
+            status.metadata().get("grpc-retry-pushback-ms").unwrap(),
+            "2000"
+        );
+        let original =
+            Status::with_details(Code::Internal, "z".repeat(20_000), Bytes::from(vec![0; 9]));
+        let status = Status::from(HttpException::from(original));
+        assert!(status.message().len() < 7_200 && status.message().ends_with("z..."));
+        assert!(status.details().is_empty());
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

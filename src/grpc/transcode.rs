@@ -14,13 +14,17 @@ use serde_json::value::RawValue;
 use super::content_type::GrpcContentType;
 use crate::{
     exception::{Detail, HttpException},
-    headers::{REPRESENTATION, remove_all},
+    headers::{is_utf8_text, remove_representation},
+    unwind::{catch_or, ignore_panic},
 };
 
 /// Maximum length of a body that becomes a detail, in bytes.
 ///
 /// No gRPC client accepts as much in trailers, so reading on would be wasted.
 const MAX_DETAIL_BODY_BYTES: usize = 64 * 1024;
+
+/// Maximum number of frames of such a body. Frames may be empty, without end.
+const MAX_DETAIL_FRAMES: usize = 1024;
 
 /// Returns whether a handler's response is already one of gRPC's.
 pub(crate) fn is_for_grpc<B>(response: &Response<B>) -> bool {
@@ -42,7 +46,7 @@ where
         exception = exception.with_detail(detail);
     }
     *exception.headers_mut() = head.headers;
-    remove_all(exception.headers_mut(), &REPRESENTATION);
+    remove_representation(exception.headers_mut(), head.status);
     exception
 }
 
@@ -64,12 +68,13 @@ fn detail<B>(headers: &HeaderMap, body: B) -> Option<Detail>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let essence = content_type.split(';').next()?.trim().to_ascii_lowercase();
-    if essence == "text/plain" {
+    let content_type = headers.get(CONTENT_TYPE)?;
+    if is_utf8_text(content_type) {
         let text = read(body)?;
         return (!text.is_empty()).then(|| Detail::from(text));
     }
+    let essence = content_type.to_str().ok()?.split(';').next()?.trim();
+    let essence = essence.to_ascii_lowercase();
     if essence != "application/json" && !essence.ends_with("+json") {
         return None;
     }
@@ -88,16 +93,27 @@ fn read<B>(mut body: B) -> Option<String>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut cx = Context::from_waker(Waker::noop());
     let mut text = Vec::new();
-    loop {
-        match Pin::new(&mut body).poll_frame(&mut cx) {
-            Poll::Ready(Some(Ok(frame))) => text.extend_from_slice(frame.data_ref()?),
-            Poll::Ready(None) => return String::from_utf8(text).ok(),
-            Poll::Ready(Some(Err(_))) | Poll::Pending => return None,
+    let is_whole = catch_or(false, || read_into(&mut text, Pin::new(&mut body)));
+    ignore_panic(|| drop(body));
+    is_whole.then(|| String::from_utf8(text).ok())?
+}
+
+/// Reads a body, and returns whether that was all of it.
+fn read_into<B: Body<Data = Bytes>>(text: &mut Vec<u8>, mut body: Pin<&mut B>) -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..MAX_DETAIL_FRAMES {
+        match body.as_mut().poll_frame(&mut cx) {
+            Poll::Ready(Some(Ok(frame))) => match frame.data_ref() {
+                Some(data) => text.extend_from_slice(data),
+                None => return false,
+            },
+            Poll::Ready(None) => return true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => return false,
         }
         if text.len() > MAX_DETAIL_BODY_BYTES {
-            return None;
+            return false;
         }
     }
+    false
 }

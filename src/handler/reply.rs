@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use crate::{
     error::BoxError,
     exception::{Exception, HttpException},
+    unwind::catch_or,
 };
 
 /// Reply of a handler.
@@ -83,7 +84,8 @@ fn is_bare_error(response: &Response<impl Body>) -> bool {
     let status = response.status();
     (status.is_client_error() || status.is_server_error())
         && response.headers().is_empty()
-        && response.body().size_hint().exact() == Some(0)
+        // A panic in it must not meet one in the `Drop` of the body.
+        && catch_or(None, || response.body().size_hint().exact()) == Some(0)
 }
 
 /// The replies without the feature `axum`. Each of them is `IntoResponse` as well, so that the

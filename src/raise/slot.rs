@@ -22,18 +22,23 @@ use std::{
 use crate::exception::Exception;
 
 thread_local! {
-    /// The innermost open scope of this thread: the address of its `Context`, plus [`FILLED`] once
-    /// the scope is filled; 0 if no scope is open. It has no destructor, so that access to it is
-    /// one instruction.
+    /// The innermost open scope of this thread: the address of its `Context`, plus [`FLAGS`]; 0 if
+    /// no scope is open. It has no destructor, so that access to it is one instruction.
     static INNERMOST: Cell<usize> = const { Cell::new(0) };
 
-    /// The exceptions that the filled scopes of this thread hold, the innermost scope's last.
-    static RAISED: RefCell<Vec<Exception>> = const { RefCell::new(Vec::new()) };
+    /// The exceptions that the filled scopes of this thread hold, with the addresses of the scopes.
+    static RAISED: RefCell<Vec<(usize, Exception)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Flag in the lowest bit of an address. A `Context` holds references, so that bit is free.
+/// Flag of a scope that is filled.
 const FILLED: usize = 1;
-const _: () = assert!(align_of::<Context<'_>>() > FILLED);
+
+/// Flag of a scope whose outer scope has closed before it.
+const OUTER_CLOSED: usize = 2;
+
+/// Flags in the lowest bits of an address. A `Context` holds references, so those bits are free.
+const FLAGS: usize = FILLED | OUTER_CLOSED;
+const _: () = assert!(align_of::<Context<'_>>() > FLAGS);
 
 fn address(cx: &Context<'_>) -> usize {
     ptr::from_ref(cx).addr()
@@ -58,14 +63,51 @@ impl Scope {
     /// Closes the scope and returns whether it was filled. If so, the caller must call [`take`].
     #[inline]
     pub(crate) fn close(self) -> bool {
-        INNERMOST.replace(self.outer) != self.this
+        let innermost = INNERMOST.replace(self.outer);
+        innermost != self.this && self.close_changed(innermost)
     }
+
+    /// Closes a scope that was filled, or that does not nest with another one.
+    ///
+    /// Polls nest on an ordinary stack, and so do scopes. A stackful coroutine may be suspended in
+    /// the middle of a poll, while another coroutine of the same thread opens a scope and is
+    /// suspended too. Then the outer scope closes first.
+    #[cold]
+    fn close_changed(self, innermost: usize) -> bool {
+        if innermost & !FLAGS == self.this {
+            if innermost & OUTER_CLOSED == OUTER_CLOSED {
+                // The address of the outer scope may already be another context's.
+                INNERMOST.set(0);
+            }
+            return innermost & FILLED == FILLED && move_to_top(self.this);
+        }
+        // Another scope is still open. It stays the innermost one.
+        INNERMOST.set(match innermost {
+            0 => 0,
+            other => other | OUTER_CLOSED,
+        });
+        move_to_top(self.this)
+    }
+}
+
+/// Moves the exception of the scope with this address to the top, and returns whether it has one.
+/// Nested polls may share a context; then the last exception is the innermost poll's.
+fn move_to_top(scope: usize) -> bool {
+    RAISED.with_borrow_mut(|raised| {
+        let found = raised.iter().rposition(|(of, _)| *of == scope);
+        if let Some(found) = found {
+            let exception = raised.remove(found);
+            raised.push(exception);
+        }
+        found.is_some()
+    })
 }
 
 /// Takes the exception of the filled scope that was just closed.
 #[cold]
 pub(crate) fn take() -> Option<Exception> {
-    RAISED.with_borrow_mut(Vec::pop)
+    let (_, exception) = RAISED.with_borrow_mut(Vec::pop)?;
+    Some(exception)
 }
 
 /// Fills the innermost scope with `exception`, or returns `exception` as the error if `cx` is not
@@ -73,7 +115,8 @@ pub(crate) fn take() -> Option<Exception> {
 #[cold]
 pub(super) fn fill(cx: &Context<'_>, exception: Exception) -> Result<(), Exception> {
     let innermost = INNERMOST.get();
-    if innermost & !FILLED != address(cx) {
+    let scope = address(cx);
+    if innermost & !FLAGS != scope {
         return Err(exception);
     }
     if innermost & FILLED == FILLED {
@@ -83,7 +126,12 @@ pub(super) fn fill(cx: &Context<'_>, exception: Exception) -> Result<(), Excepti
     }
     let mut exception = Some(exception);
     // Fails if the thread is ending and its destructors have run.
-    let _ = RAISED.try_with(|raised| raised.borrow_mut().extend(exception.take()));
+    let _ = RAISED.try_with(|raised| {
+        let exception = exception.take();
+        raised
+            .borrow_mut()
+            .extend(exception.map(|exception| (scope, exception)));
+    });
     match exception {
         Some(exception) => Err(exception),
         None => {

@@ -1,5 +1,7 @@
 //! The default renderer, FastAPI's JSON.
 
+use std::io;
+
 use http::HeaderValue;
 
 use super::{Render, Rendered};
@@ -18,9 +20,10 @@ impl Render for Json {
     }
 }
 
+const OPEN: &[u8] = br#"{"detail":"#;
+const CLOSE: &[u8] = b"}";
+
 pub(crate) fn render_json(exception: &HttpException) -> Rendered {
-    const OPEN: &[u8] = br#"{"detail":"#;
-    const CLOSE: &[u8] = b"}";
     const QUOTES: usize = 2;
 
     let detail = exception.detail_or_reason();
@@ -38,4 +41,28 @@ pub(crate) fn render_json(exception: &HttpException) -> Rendered {
     }
     body.extend_from_slice(CLOSE);
     Rendered::new(HeaderValue::from_static("application/json"), body)
+}
+
+/// Returns the length of the body that [`render_json`] makes, without making it.
+pub(crate) fn json_length(exception: &HttpException) -> u64 {
+    struct Count(u64);
+
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut count = Count((OPEN.len() + CLOSE.len()) as u64);
+    match exception.detail_or_reason() {
+        // A count cannot fail.
+        DetailRef::Text(text) => drop(serde_json::to_writer(&mut count, text)),
+        DetailRef::Json(raw) => count.0 += raw.get().len() as u64,
+    }
+    count.0
 }

@@ -5,6 +5,7 @@
 //! another one.
 
 mod convert;
+pub(crate) mod framing;
 mod json;
 pub(crate) mod response;
 
@@ -12,14 +13,15 @@ use bytes::Bytes;
 use http::HeaderValue;
 
 pub use self::json::Json;
-pub(crate) use self::json::render_json;
+pub(crate) use self::json::{json_length, render_json};
 
 use crate::{caught::RequestHead, exception::HttpException};
 
 /// Form of exceptions on the wire.
 ///
 /// The layer decides the rest of the response: the status, the exception's headers, the length,
-/// statuses without a body, `HEAD`. So a renderer cannot break the framing of the message.
+/// statuses without a body (204, 205, 304, and any other 3xx of an exception without a detail),
+/// `HEAD`. So a renderer cannot break the framing of the message.
 ///
 /// Closures are renderers too:
 ///

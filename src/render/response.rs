@@ -2,27 +2,24 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Response, StatusCode,
-    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE},
+    Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
 };
-use http_body::Body;
 
-use super::{Rendered, render_json};
+use super::{Rendered, framing::drop_framing, json_length, render_json};
 use crate::{
-    caught::{Mechanism, attached::attach, failure::Failure},
+    caught::{Mechanism, failure::Failure},
     diagnostics,
-    exception::{Exception, HttpException, WebSocketException},
+    exception::{Detail, Exception, HttpException, WebSocketException},
     format::ResponseFormat,
     grpc,
-    headers::{FRAMING, REPRESENTATION, remove_all},
-    raise::slot::is_inside_a_scope,
+    headers::{FRAMING, describes_body, remove_representation, set},
     unwind::ignore_panic,
 };
 
 /// Has `render` render the exception that stands for `failure`, to which no handler has replied.
 ///
-/// `rejection` replaces the 403 for a WebSocket exception. The failure is attached to the response
-/// if there is an outer layer, which may still handle it.
+/// `rejection` replaces the 403 for a WebSocket exception.
 #[inline]
 pub(crate) fn render_failure<B>(
     response: &mut Response<B>,
@@ -31,7 +28,6 @@ pub(crate) fn render_failure<B>(
     format: ResponseFormat,
     render: impl FnOnce(&mut Response<B>, &mut HttpException),
 ) {
-    let provisional = is_inside_a_scope().then(|| failure.clone());
     let is_adopted = failure.mechanism == Mechanism::Adopted;
     let mut known = failure.known_exception();
     let mut substitute;
@@ -53,9 +49,6 @@ pub(crate) fn render_failure<B>(
         exception = &mut unimplemented;
     }
     render(response, exception);
-    if let Some(failure) = provisional {
-        attach(response, failure);
-    }
 }
 
 /// Renders `exception` into `response`, which is empty, in the format of the request. The
@@ -98,14 +91,16 @@ pub(crate) fn rerender_into<B: From<Bytes>>(
     if let ResponseFormat::Grpc(content_type) = format {
         return grpc::rerender_into(response, exception, content_type);
     }
+    let status = response.status();
     let headers = response.headers_mut();
-    remove_all(headers, &REPRESENTATION);
+    remove_representation(headers, status);
+    let has_range = headers.contains_key(CONTENT_RANGE);
     // The exception's own headers describe the new body as they described the first one.
-    for name in &REPRESENTATION {
-        if name != CONTENT_LENGTH {
-            for value in exception.headers().get_all(name) {
-                headers.append(name, value.clone());
-            }
+    for (name, value) in exception.headers() {
+        let is_there = has_range && name == CONTENT_RANGE;
+        if describes_body(name) && !FRAMING.contains(name) && !is_there {
+            // There were as many headers before.
+            let _ = headers.try_append(name, value.clone());
         }
     }
     set_body(response, exception, render, format);
@@ -119,61 +114,45 @@ fn set_body<B: From<Bytes>>(
     format: ResponseFormat,
 ) {
     let status = response.status();
-    // RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5.
-    if let StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED = status {
-        response.headers_mut().remove(CONTENT_TYPE);
-        if status == StatusCode::RESET_CONTENT {
-            let none = HeaderValue::from_static("0");
-            response.headers_mut().insert(CONTENT_LENGTH, none);
+    if is_without_body(status, exception) {
+        let headers = response.headers_mut();
+        headers.remove(CONTENT_TYPE);
+        if !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            set(headers, CONTENT_LENGTH, 0);
         }
         return;
     }
     let (content_type, body) = render(exception).into_parts();
     let headers = response.headers_mut();
     if headers.is_empty() || !headers.contains_key(CONTENT_TYPE) {
-        headers.insert(CONTENT_TYPE, content_type);
+        set(headers, CONTENT_TYPE, content_type);
     }
-    if format == ResponseFormat::Head {
+    match format {
         // The length of the body that a `GET` would receive (RFC 9110, section 9.3.2). The server
         // cannot derive it from a body that is not sent.
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    } else {
-        *response.body_mut() = body.into();
+        ResponseFormat::Head => set(headers, CONTENT_LENGTH, body.len()),
+        ResponseFormat::HeadOfUnknownLength => {}
+        ResponseFormat::Http | ResponseFormat::Grpc(_) => *response.body_mut() = body.into(),
     }
 }
 
-fn drop_framing(headers: &mut HeaderMap, status: StatusCode) {
-    // A 426 names the protocol to upgrade to (RFC 9110, section 15.5.22).
-    let upgrade = match status {
-        StatusCode::UPGRADE_REQUIRED => headers.remove(UPGRADE),
-        _ => None,
-    };
-    for name in &FRAMING {
-        if headers.remove(name).is_some() {
-            diagnostics::header_dropped(name, "the server sets it");
-        }
-    }
-    if let Some(upgrade) = upgrade {
-        headers.insert(UPGRADE, upgrade);
-        // A proxy must not forward `upgrade` (RFC 9110, section 7.8).
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    }
+/// Returns whether the response has no body: with a 204, 205 and 304 (RFC 9110, sections 15.3.5,
+/// 15.3.6 and 15.4.5), and with another redirection unless the exception has a detail.
+///
+/// A client that follows a redirection shows no body. Its status alone says nothing to a reader.
+fn is_without_body(status: StatusCode, exception: &HttpException) -> bool {
+    let is_redirection = status.is_redirection() && matches!(exception.detail(), Detail::Canonical);
+    is_redirection
+        || matches!(
+            status,
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+        )
 }
 
-/// Makes a response to a `HEAD` request: the length of the body without the body.
-pub(crate) fn without_body<T: Body, B: From<Bytes>>(response: Response<T>) -> Response<B> {
-    let (head, body) = response.into_parts();
-    let mut response = Response::from_parts(head, B::from(Bytes::new()));
-    if !body.is_end_stream() {
-        if let Some(length) = body.size_hint().exact() {
-            let headers = response.headers_mut();
-            headers
-                .entry(CONTENT_LENGTH)
-                .or_insert(HeaderValue::from(length));
-        }
-    }
-    ignore_panic(|| drop(body));
-    response
+/// Returns the length of the body of an exception's conversion into a response, or `None` if it has
+/// no body.
+pub(crate) fn converted_length(exception: &HttpException) -> Option<u64> {
+    (!is_without_body(exception.status(), exception)).then(|| json_length(exception))
 }
 
 /// Makes the response for a failure that could not be rendered. It runs no user code.

@@ -6,17 +6,24 @@ use std::{future::poll_fn, task::Poll, thread, time::Duration};
 use http::StatusCode;
 use tokio::{
     io::ReadBuf,
+    task::consume_budget,
     time::{Instant, timeout_at},
 };
 
-use super::{frame::close_frame, io::TrackedIo};
+use super::{
+    frame::close_frame,
+    io::TrackedIo,
+    library_errors::{code_for, says_closed},
+};
 use crate::{
-    caught::{Caught, Mechanism, Panic, Phase, failure::Failure},
+    caught::{
+        Caught, Mechanism, Panic, Phase,
+        failure::{Failure, FailureKind, drop_contained},
+    },
     exception::{CloseCode, Exception, HttpException, WebSocketException},
     handler::{HandlerOutput, PendingReply, Reply, ReplyKind},
     handling::RequestContext,
     raise::poll::catch_poll,
-    raise::unwinding::UnwindWatcher,
     report::Outcome,
     unwind::{catch, ignore_panic},
 };
@@ -29,15 +36,16 @@ pub(crate) enum CloseReason {
     Requested(WebSocketException),
     /// The application has dropped the connection.
     Dropped,
+    /// A [`CatchWebSocket`](super::CatchWebSocket) was dropped before it had completed, as in an
+    /// aborted task, and the connection with it.
+    Cancelled,
 }
 
 impl CloseReason {
-    /// Returns the reason for which the application drops a connection now, on this thread.
-    pub(crate) fn of_drop(watcher: &UnwindWatcher) -> Self {
-        if !thread::panicking() {
-            return Self::Dropped;
-        }
-        Self::Failed(match watcher.unwinding() {
+    /// Returns the reason for a connection that an unwinding has dropped, and which `exception` has
+    /// begun, if that is known.
+    pub(crate) fn of_unwinding(exception: Option<Exception>) -> Self {
+        Self::Failed(match exception {
             Some(exception) => Failure::exception(exception, Mechanism::Raised, Phase::WebSocket),
             None => Failure::panic(Panic::unknown(), Phase::WebSocket),
         })
@@ -63,19 +71,30 @@ pub(crate) async fn close(
     deadline: Instant,
 ) {
     let can_send_close = io.can_send_close();
+    let is_over = io.has_peer_closed() || io.is_defunct();
+    let reason = match reason {
+        CloseReason::Failed(failure) if is_over && says_closed(&failure) => {
+            drop_contained(failure);
+            CloseReason::Dropped
+        }
+        reason => reason,
+    };
+    let on_drop = match reason {
+        CloseReason::Cancelled => on_drop.and(Some(CloseCode::GOING_AWAY)),
+        _ => on_drop,
+    };
     let exception = match reason {
         CloseReason::Failed(failure) if can_send_close => {
-            Some(handle_failure(context, failure, deadline).await)
+            let default = default_code(&failure, &io);
+            Some(handle_failure(context, failure, default, deadline).await)
         }
         CloseReason::Failed(failure) => {
             context.report_failure(failure, Outcome::Aborted);
             None
         }
         CloseReason::Requested(exception) => Some(exception),
-        CloseReason::Dropped => match on_drop {
-            Some(code) => Some(WebSocketException::new(
-                io.peer_close_code().unwrap_or(code),
-            )),
+        CloseReason::Dropped | CloseReason::Cancelled => match on_drop {
+            Some(code) => Some(WebSocketException::new(io.code_for_peer().unwrap_or(code))),
             None => return io.abort(),
         },
     };
@@ -106,6 +125,9 @@ async fn closing_handshake(io: &mut TrackedIo, mut frame: &[u8]) -> Option<()> {
         buffer.resize(READ_BUFFER_BYTES, 0);
         let mut buffer = ReadBuf::new(&mut buffer);
         poll_fn(|cx| io.poll_read(cx, &mut buffer)).await.ok()?;
+        // An I/O that is always ready must not keep the task from the deadline, nor others from
+        // the thread.
+        consume_budget().await;
     }
     poll_fn(|cx| io.poll_shutdown(cx)).await.ok()
 }
@@ -113,13 +135,30 @@ async fn closing_handshake(io: &mut TrackedIo, mut frame: &[u8]) -> Option<()> {
 /// Size of the buffer for data that is discarded. One page: most peers send only a close frame.
 const READ_BUFFER_BYTES: usize = 4096;
 
+/// Returns the code to close with after a failure that has neither a handler nor an exception.
+///
+/// An error after an invalid frame or a close frame of the peer counts as its consequence, whatever
+/// library it is from.
+fn default_code(failure: &Failure, io: &TrackedIo) -> CloseCode {
+    let code = match failure.kind {
+        FailureKind::Error(..) => io
+            .peer_fault()
+            .or_else(|| code_for(failure))
+            .or_else(|| io.code_for_peer())
+            .or_else(|| io.has_peer_closed().then_some(CloseCode::NORMAL_CLOSURE)),
+        FailureKind::Exception(_) | FailureKind::Panic(_) => None,
+    };
+    code.unwrap_or(CloseCode::INTERNAL_ERROR)
+}
+
 /// Returns the exception to close with after `failure`, and reports both.
 ///
-/// That is the reply of the handler or, if none matches, the exception that stands for the failure.
-/// A handler that has not replied by `deadline` has failed.
+/// That is the reply of the handler or, if none matches, the exception that stands for the failure,
+/// or the code `default`. A handler that has not replied by `deadline` has failed.
 async fn handle_failure(
     context: &RequestContext,
     failure: Failure,
+    default: CloseCode,
     deadline: Instant,
 ) -> WebSocketException {
     let handler = context.find_handler(&failure);
@@ -132,7 +171,7 @@ async fn handle_failure(
             Err(payload) => Err(payload),
         },
     };
-    let exception = to_websocket(&caught, reply).unwrap_or_else(|payload| {
+    let exception = to_websocket(&caught, reply, default).unwrap_or_else(|payload| {
         let failure = Failure::from_payload(payload, Phase::Handling);
         let exception = internal_error();
         context.report_failure(failure, Outcome::Close(exception.code()));
@@ -158,24 +197,28 @@ async fn reply_by(deadline: Instant, mut handler: PendingReply) -> thread::Resul
 fn to_websocket(
     caught: &Caught,
     reply: thread::Result<Option<Reply>>,
+    default: CloseCode,
 ) -> thread::Result<WebSocketException> {
     let reply = reply?;
     catch(|| match reply.map(Reply::into_kind) {
-        None => from_exception(caught.failure().default_exception()),
-        Some(ReplyKind::Exception(exception)) => from_exception(Some(exception)),
+        None => match caught.failure().default_exception() {
+            Some(exception) => from_exception(exception),
+            None => WebSocketException::new(default),
+        },
+        Some(ReplyKind::Exception(exception)) => from_exception(exception),
         Some(ReplyKind::Response(response)) => from_status(response.status(), String::new()),
     })
 }
 
-fn from_exception(exception: Option<Exception>) -> WebSocketException {
+fn from_exception(exception: Exception) -> WebSocketException {
     match exception {
-        Some(Exception::WebSocket(exception)) => exception,
-        Some(Exception::Http(exception)) => from_http(&exception),
-        None => internal_error(),
+        Exception::WebSocket(exception) => exception,
+        Exception::Http(exception) => from_http(&exception),
     }
 }
 
-fn from_http(exception: &HttpException) -> WebSocketException {
+/// Converts an HTTP exception into one with 4000 plus its status, and its detail.
+pub(crate) fn from_http(exception: &HttpException) -> WebSocketException {
     from_status(exception.status(), exception.detail_or_reason().to_string())
 }
 

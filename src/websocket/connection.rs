@@ -1,10 +1,11 @@
 //! One connection, from the request for a WebSocket until it is closed.
 
 use std::{
-    error::Error,
-    fmt, io, mem,
+    future::{Future, ready},
+    io, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
+    thread,
 };
 
 use hyper::upgrade::Upgraded;
@@ -12,13 +13,15 @@ use tokio::{runtime::Handle, task::JoinHandle, time::Instant};
 
 use super::{
     close::{CloseReason, CloseSettings, close},
+    closed_error::{closed_error, is_caused_by_close},
     io::TrackedIo,
+    library_errors::says_closed,
+    peer_frames::Extensions,
     registry::{Registration, Registry},
+    span::RequestSpan,
+    wakers::{Direction, Wakers},
 };
-use crate::{
-    error::sources, handling::RequestContext, raise::unwinding::UnwindWatcher, report::Outcome,
-    unwind::catch_or,
-};
+use crate::{handling::RequestContext, raise::unwinding::UnwindWatcher, report::Outcome};
 
 /// Connection that is a WebSocket or may become one.
 ///
@@ -42,11 +45,14 @@ struct State {
     /// While there is one, a dropped `InterceptedIo` does not close the connection: the future that
     /// has dropped it may be about to fail, and that failure is the reason to close with.
     active_catches: usize,
-    /// Waker of the task that reads, which is woken when the connection is taken away from it.
-    read_waker: Option<Waker>,
-    /// Waker of the task that writes.
-    write_waker: Option<Waker>,
+    wakers: Wakers,
     registration: Option<Registration<Connection>>,
+    /// Span in which failures are handled and reported.
+    span: RequestSpan,
+    /// Whether a catch was dropped before its future had completed.
+    is_cancelled: bool,
+    /// Extensions of the WebSocket. `None` if the response has not opened one.
+    extensions: Option<Extensions>,
 }
 
 enum Stage {
@@ -68,9 +74,11 @@ impl Connection {
             stage: Stage::Opening(None),
             io_held: true,
             active_catches: 0,
-            read_waker: None,
-            write_waker: None,
+            wakers: Wakers::default(),
             registration: None,
+            span: RequestSpan::current(),
+            is_cancelled: false,
+            extensions: None,
         };
         Arc::new(Self {
             context,
@@ -86,10 +94,14 @@ impl Connection {
         &self.runtime
     }
 
-    /// Counts the connection as a live WebSocket. The response has accepted the handshake.
-    pub(crate) fn register(self: &Arc<Self>) {
+    /// Counts the connection as a live WebSocket. The response has accepted the handshake and these
+    /// extensions.
+    pub(crate) fn register(self: &Arc<Self>, extensions: Extensions) {
         let (registration, exception) = self.registry.register(self);
-        self.state().registration = Some(registration);
+        let mut state = self.state();
+        state.registration = Some(registration);
+        state.extensions = Some(extensions);
+        drop(state);
         if let Some(exception) = exception {
             self.close(CloseReason::Requested(exception));
         }
@@ -100,8 +112,7 @@ impl Connection {
         let mut state = self.state();
         if let Stage::Opening(reason) = &mut state.stage {
             let reason = reason.take();
-            let is_websocket = state.registration.is_some();
-            state.stage = Stage::Open(Box::new(TrackedIo::new(io, is_websocket)));
+            state.stage = Stage::Open(Box::new(TrackedIo::new(io, state.extensions)));
             drop(state);
             if let Some(reason) = reason {
                 self.close(reason);
@@ -109,35 +120,82 @@ impl Connection {
         }
     }
 
+    /// Takes over the span of the task that answers the handshake.
+    pub(crate) fn update_span(&self) {
+        self.state().span.update();
+    }
+
     /// Takes the connection away from the application and closes it. The first reason wins.
     ///
     /// Returns the closing task if it could be started at once.
     pub(crate) fn close(self: &Arc<Self>, reason: CloseReason) -> Option<JoinHandle<()>> {
         let mut state = self.state();
-        let io = match mem::replace(&mut state.stage, Stage::Closed) {
-            Stage::Open(io) => io,
-            Stage::Opening(None) => {
-                state.stage = Stage::Opening(Some(reason));
-                return None;
+        match &mut state.stage {
+            Stage::Open(_) => self.start_closing(state, |_| ready(reason)),
+            Stage::Opening(first @ None) => {
+                *first = Some(reason);
+                None
             }
-            stage @ (Stage::Opening(Some(_)) | Stage::Closed) => {
-                state.stage = stage;
+            Stage::Opening(Some(_)) | Stage::Closed => {
                 drop(state);
                 self.report_late(reason);
-                return None;
+                None
             }
+        }
+    }
+
+    /// Closes the connection, if it is open, because the application drops it on this thread.
+    fn close_dropped(self: &Arc<Self>, state: MutexGuard<'_, State>) {
+        if !matches!(state.stage, Stage::Open(_)) {
+            return;
+        }
+        if !thread::panicking() {
+            let reason = match state.is_cancelled {
+                true => CloseReason::Cancelled,
+                false => CloseReason::Dropped,
+            };
+            self.start_closing(state, |_| ready(reason));
+            return;
+        }
+        let claim = self.watcher.claim();
+        self.start_closing(state, async |deadline| {
+            let exception = match claim {
+                Some(claim) => claim.resolve(deadline).await,
+                None => None,
+            };
+            CloseReason::of_unwinding(exception)
+        });
+    }
+
+    /// Starts the closing task of an open connection. The task waits for the reason to close.
+    fn start_closing<F>(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        reason: impl FnOnce(Instant) -> F,
+    ) -> Option<JoinHandle<()>>
+    where
+        F: Future<Output = CloseReason> + Send + 'static,
+    {
+        let stage = mem::replace(&mut state.stage, Stage::Closed);
+        let Stage::Open(io) = stage else {
+            state.stage = stage;
+            return None;
         };
-        let wakers = [state.read_waker.take(), state.write_waker.take()];
+        let wakers = mem::take(&mut state.wakers);
         let registration = state.registration.take();
+        let span = state.span.clone();
         drop(state);
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        // The task that is spawned last is the one that tokio runs next on this thread.
+        wakers.wake();
         let this = Arc::clone(self);
         let deadline = Instant::now() + self.settings.timeout;
-        Some(self.runtime.spawn(async move {
+        let reason = reason(deadline);
+        Some(self.runtime.spawn(span.instrument(async move {
             let on_drop = this.settings.on_drop;
+            let reason = reason.await;
             close(&this.context, on_drop, io, reason, deadline).await;
             drop(registration);
-        }))
+        })))
     }
 
     /// Closes the connection after the application has dropped its `InterceptedIo`.
@@ -157,23 +215,28 @@ impl Connection {
                     .into_iter()
                     .for_each(|reason| self.report_late(reason));
             }
-            _ if !is_caught => {
-                drop(state);
-                self.close(CloseReason::of_drop(&self.watcher));
-            }
+            _ if !is_caught => self.close_dropped(state),
             // No close frame can carry the failure of an active catch, so do not wait for it.
             Stage::Open(io) if !io.can_send_close() => {
-                drop(state);
-                self.close(CloseReason::Dropped);
+                self.start_closing(state, |_| ready(CloseReason::Dropped));
             }
             Stage::Open(_) | Stage::Closed => {}
         }
     }
 
     /// Begins a catch, which delays the close until it has ended.
-    pub(crate) fn begin_catch(self: &Arc<Self>) -> CatchGuard {
+    pub(super) fn begin_catch(&self) {
         self.state().active_catches += 1;
-        CatchGuard(Arc::clone(self))
+    }
+
+    /// Ends a catch, whose future has completed unless it was dropped before.
+    pub(super) fn end_catch(self: &Arc<Self>, is_complete: bool) {
+        let mut state = self.state();
+        state.active_catches -= 1;
+        state.is_cancelled |= !is_complete;
+        if state.active_catches == 0 && !state.io_held {
+            self.close_dropped(state);
+        }
     }
 
     /// Runs one poll of the application, and registers its waker for the direction.
@@ -183,23 +246,25 @@ impl Connection {
         direction: Direction,
         poll: impl FnOnce(&mut TrackedIo, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        let poll = self.poll_open(cx, direction, poll);
+        // After the poll: a connection of an outer layer is polled by this one.
+        self.watcher.on_poll();
+        poll
+    }
+
+    fn poll_open<T>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        poll: impl FnOnce(&mut TrackedIo, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         let mut state = self.state();
         let Stage::Open(io) = &mut state.stage else {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                ConnectionClosed,
-            )));
+            return Poll::Ready(Err(closed_error()));
         };
         let poll = poll(io, cx);
         if poll.is_pending() {
-            let waker = match direction {
-                Direction::Read => &mut state.read_waker,
-                Direction::Write => &mut state.write_waker,
-            };
-            match waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                None => *waker = Some(cx.waker().clone()),
-            }
+            state.wakers.register(direction, cx);
         }
         poll
     }
@@ -212,15 +277,14 @@ impl Connection {
     }
 
     /// Reports a failure for which the connection cannot be closed: it never opened, or has another
-    /// reason to close. A failure that the close itself has caused is not reported.
+    /// reason to close. A failure that the close itself has caused, or that only says that the
+    /// connection is closed, is not reported.
     #[cold]
     fn report_late(&self, reason: CloseReason) {
         if let CloseReason::Failed(failure) = reason {
-            let is_consequence = catch_or(false, || {
-                sources(failure.as_error()).any(|error| error.is::<ConnectionClosed>())
-            });
-            if !is_consequence {
-                self.context.report_failure(failure, Outcome::Aborted);
+            if !is_caused_by_close(&failure) && !says_closed(&failure) {
+                let span = self.state().span.clone();
+                span.run(|| self.context.report_failure(failure, Outcome::Aborted));
             }
         }
     }
@@ -229,42 +293,3 @@ impl Connection {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// Direction of a poll of the application.
-#[derive(Clone, Copy)]
-pub(crate) enum Direction {
-    Read,
-    Write,
-}
-
-/// Active catch of failures in the application's task, until dropped.
-pub(crate) struct CatchGuard(Arc<Connection>);
-
-impl CatchGuard {
-    pub(crate) fn connection(&self) -> &Arc<Connection> {
-        &self.0
-    }
-}
-
-impl Drop for CatchGuard {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.active_catches -= 1;
-        if state.active_catches == 0 && !state.io_held {
-            drop(state);
-            self.0.close(CloseReason::of_drop(&self.0.watcher));
-        }
-    }
-}
-
-/// Error of a read or a write of the application after the connection was taken away from it.
-#[derive(Debug)]
-struct ConnectionClosed;
-
-impl fmt::Display for ConnectionClosed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the WebSocket was closed by an exception")
-    }
-}
-
-impl Error for ConnectionClosed {}

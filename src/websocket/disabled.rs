@@ -21,7 +21,7 @@ impl Upgrade {
     pub(crate) fn begin<B>(
         _: &mut Request<B>,
         _: Option<&WebSockets>,
-        _: &RequestContext,
+        _: &mut RequestContext,
     ) -> Option<Box<Self>> {
         None
     }
@@ -29,6 +29,11 @@ impl Upgrade {
     /// Cannot be called, as there is no upgrade.
     pub(crate) fn on_response<B>(self, _: &Response<B>) {
         match self {}
+    }
+
+    /// Cannot be called, as there is no upgrade.
+    pub(crate) fn close_for_http(&self, _: &HttpException) -> Option<WebSocketException> {
+        match *self {}
     }
 
     /// Cannot be called, as there is no upgrade.

@@ -2,11 +2,11 @@
 
 use tungstenite::protocol::frame::{self, Frame};
 
-use crate::exception::{CloseCode, WebSocketException};
+use crate::exception::WebSocketException;
 
 /// Tracker of the frame boundaries in one direction of a WebSocket.
 ///
-/// It parses the head of each frame and skips the payload
+/// It parses the head of each frame, and passes heads and payloads to a [`FrameVisitor`]
 /// ([RFC 6455, section 5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
 #[derive(Default)]
 pub(crate) struct FrameTracker {
@@ -16,44 +16,71 @@ pub(crate) struct FrameTracker {
     head_len: usize,
     /// Number of payload bytes that have not passed yet.
     payload_left: u64,
-    /// Content of the first close frame, as soon as its head has passed.
-    close: Option<CloseContent>,
 }
 
-/// Code of a close frame, if the frame has a code that may be repeated.
-type CloseContent = Option<CloseCode>;
+/// Observer of the frames that pass a [`FrameTracker`].
+pub(crate) trait FrameVisitor {
+    /// Visits the head of a frame.
+    fn on_head(&mut self, head: &Head);
 
-/// Length of the longest head: 2 bytes, an extended length of 8, a masking key of 4. The code of a
-/// close frame belongs to the payload, but is parsed with the head.
-const MAX_HEAD_BYTES: usize = 2 + 8 + 4 + CLOSE_CODE_BYTES;
+    /// Visits the next bytes of the payload.
+    fn on_payload(&mut self, _bytes: &[u8]) {}
 
-/// Length of the code in a close frame
-/// ([RFC 6455, section 5.5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1)).
-const CLOSE_CODE_BYTES: usize = 2;
+    /// Visits the end of a frame.
+    fn on_end(&mut self) {}
+}
 
-/// Opcode of a close frame
-/// ([RFC 6455, section 5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
-const CLOSE_OPCODE: u8 = 8;
+/// Head of a frame.
+#[derive(Clone, Copy)]
+pub(crate) struct Head {
+    pub(crate) is_final: bool,
+    /// The three reserved bits, of which [`RSV1`] is the first.
+    pub(crate) reserved_bits: u8,
+    pub(crate) opcode: u8,
+    pub(crate) mask: Option<[u8; 4]>,
+    pub(crate) length: u64,
+}
+
+/// First of the reserved bits: the message is compressed, if permessage-deflate was negotiated.
+pub(crate) const RSV1: u8 = 0x40;
+
+/// Opcodes ([RFC 6455, section 5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
+pub(crate) mod opcode {
+    pub(crate) const CONTINUATION: u8 = 0;
+    pub(crate) const TEXT: u8 = 1;
+    pub(crate) const BINARY: u8 = 2;
+    pub(crate) const CLOSE: u8 = 8;
+    pub(crate) const PONG: u8 = 10;
+}
+
+/// Length of the longest head: 2 bytes, an extended length of 8, a masking key of 4.
+const MAX_HEAD_BYTES: usize = 2 + 8 + 4;
 
 impl FrameTracker {
     /// Advances by the next bytes of the stream.
-    pub(crate) fn advance(&mut self, mut bytes: &[u8]) {
+    pub(crate) fn advance(&mut self, mut bytes: &[u8], visitor: &mut impl FrameVisitor) {
         while let [first, rest @ ..] = bytes {
             if self.payload_left > 0 {
-                let skipped = bytes
+                let length = bytes
                     .len()
                     .min(usize::try_from(self.payload_left).unwrap_or(usize::MAX));
-                self.payload_left -= skipped as u64;
-                bytes = &bytes[skipped..];
-                continue;
-            }
-            self.head[self.head_len] = *first;
-            self.head_len += 1;
-            bytes = rest;
-            if let Some(head) = parse_head(&self.head[..self.head_len]) {
+                let (payload, rest) = bytes.split_at(length);
+                visitor.on_payload(payload);
+                self.payload_left -= length as u64;
+                bytes = rest;
+            } else {
+                self.head[self.head_len] = *first;
+                self.head_len += 1;
+                bytes = rest;
+                let Some(head) = parse_head(&self.head[..self.head_len]) else {
+                    continue;
+                };
                 self.head_len = 0;
-                self.payload_left = head.payload_left;
-                self.close = self.close.or(head.close);
+                self.payload_left = head.length;
+                visitor.on_head(&head);
+            }
+            if self.payload_left == 0 {
+                visitor.on_end();
             }
         }
     }
@@ -62,28 +89,14 @@ impl FrameTracker {
     pub(crate) fn at_boundary(&self) -> bool {
         self.head_len == 0 && self.payload_left == 0
     }
-
-    /// Returns the content of the first close frame, once the whole frame has passed.
-    pub(crate) fn close_content(&self) -> Option<CloseContent> {
-        self.close.filter(|_| self.at_boundary())
-    }
-}
-
-/// Head of a frame, with the code of a close frame.
-struct Head {
-    /// Number of payload bytes after those that were parsed.
-    payload_left: u64,
-    close: Option<CloseContent>,
 }
 
 /// Parses a head that ends at the end of `bytes`. Returns `None` if the head is incomplete.
 fn parse_head(bytes: &[u8]) -> Option<Head> {
-    let (opcode, length, is_masked) = match bytes {
-        [first, second, ..] => (first & 0x0f, second & 0x7f, second & 0x80 != 0),
-        _ => return None,
+    let [first, second, rest @ ..] = bytes else {
+        return None;
     };
-    let rest = &bytes[2..];
-    let (length, rest) = match length {
+    let (length, rest) = match second & 0x7f {
         126 => {
             let (length, rest) = rest.split_first_chunk()?;
             (u64::from(u16::from_be_bytes(*length)), rest)
@@ -94,29 +107,50 @@ fn parse_head(bytes: &[u8]) -> Option<Head> {
         }
         length => (u64::from(length), rest),
     };
-    let (mask, rest) = match is_masked {
-        true => {
-            let (mask, rest) = rest.split_first_chunk::<4>()?;
-            ([mask[0], mask[1]], rest)
-        }
-        false => ([0; CLOSE_CODE_BYTES], rest),
+    let mask = match second & 0x80 != 0 {
+        true => Some(*rest.first_chunk()?),
+        false => None,
     };
-    let head = |payload_left, close| {
-        Some(Head {
-            payload_left,
-            close,
-        })
-    };
-    if opcode != CLOSE_OPCODE {
-        return head(length, None);
+    Some(Head {
+        is_final: first & 0x80 != 0,
+        reserved_bits: first & 0x70,
+        opcode: first & 0x0f,
+        mask,
+        length,
+    })
+}
+
+/// The frames that the server sends.
+#[derive(Default)]
+pub(crate) struct SentFrames {
+    tracker: FrameTracker,
+    close: CloseSeen,
+}
+
+/// Whether the head of a close frame has passed.
+#[derive(Default)]
+struct CloseSeen(bool);
+
+impl FrameVisitor for CloseSeen {
+    fn on_head(&mut self, head: &Head) {
+        self.0 |= head.opcode == opcode::CLOSE;
     }
-    if length < CLOSE_CODE_BYTES as u64 {
-        return head(length, Some(None));
+}
+
+impl SentFrames {
+    pub(crate) fn advance(&mut self, bytes: &[u8]) {
+        self.tracker.advance(bytes, &mut self.close);
     }
-    let (code, _) = rest.split_first_chunk::<CLOSE_CODE_BYTES>()?;
-    let code = u16::from_be_bytes([code[0] ^ mask[0], code[1] ^ mask[1]]);
-    let code = CloseCode::from_u16(code).ok();
-    head(length - CLOSE_CODE_BYTES as u64, Some(code))
+
+    /// Returns whether no frame has been sent in part.
+    pub(crate) fn at_boundary(&self) -> bool {
+        self.tracker.at_boundary()
+    }
+
+    /// Returns whether a close frame has been sent, the whole of it.
+    pub(crate) fn has_close(&self) -> bool {
+        self.close.0 && self.at_boundary()
+    }
 }
 
 /// Encodes the close frame with the code and the reason of `exception`.
@@ -136,7 +170,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use tungstenite::protocol::frame::{
-        CloseFrame, Frame, FrameHeader,
+        FrameHeader,
         coding::{Control, Data, OpCode},
     };
 
@@ -177,82 +211,24 @@ mod tests {
     proptest! {
         #[test]
         fn boundaries_are_those_of_the_encoder_after_every_byte(frames in frames()) {
-            let mut tracker = FrameTracker::default();
-            prop_assert!(tracker.at_boundary());
+            let mut sent = SentFrames::default();
+            prop_assert!(sent.at_boundary());
             for frame in &frames {
                 let bytes = encoded(frame);
                 let (last, first) = bytes.split_last().unwrap();
                 for byte in first {
-                    tracker.advance(&[*byte]);
-                    prop_assert!(!tracker.at_boundary());
+                    sent.advance(&[*byte]);
+                    prop_assert!(!sent.at_boundary());
                 }
-                tracker.advance(&[*last]);
-                prop_assert!(tracker.at_boundary());
-                prop_assert_eq!(tracker.close_content(), None);
+                sent.advance(&[*last]);
+                prop_assert!(sent.at_boundary());
+                prop_assert!(!sent.has_close());
             }
-        }
-
-        /// A peer may send bytes that are no frames.
-        #[test]
-        fn splits_of_arbitrary_bytes_make_no_difference(
-            bytes: Vec<u8>,
-            // Frames with a long head and a short payload.
-            heads in prop::collection::vec((any::<u8>(), 120..=255_u8, 0..3_u8), 0..9),
-            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
-        ) {
-            let heads = heads.iter().flat_map(|(first, second, length)| {
-                [*first, *second, 0, 0, 0, 0, 0, 0, 0, *length, 1, 2, 3, 4, 3, 232]
-            });
-            let stream: Vec<u8> = heads.chain(bytes).collect();
-            let mut whole = FrameTracker::default();
-            whole.advance(&stream);
-
-            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
-            cuts.push(stream.len());
-            cuts.sort_unstable();
-            let mut tracker = FrameTracker::default();
-            let mut begin = 0;
-            for end in cuts {
-                tracker.advance(&stream[begin..end]);
-                begin = end;
-            }
-            prop_assert_eq!(tracker.at_boundary(), whole.at_boundary());
-            prop_assert_eq!(tracker.close_content(), whole.close_content());
-        }
-
-        #[test]
-        fn splits_of_frames_make_no_difference(
-            frames in frames(),
-            mask: Option<[u8; 4]>,
-            code: Option<u16>,
-            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
-        ) {
-            let content = code.map(|code| CloseFrame {
-                code: code.into(),
-                reason: "because".into(),
-            });
-            let mut close = Frame::close(content);
-            close.header_mut().mask = mask;
-            let mut stream: Vec<u8> = frames.iter().flat_map(encoded).collect();
-            let close_begins = stream.len();
-            stream.extend(encoded(&close));
-
-            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(stream.len())).collect();
-            cuts.extend([close_begins, stream.len()]);
-            cuts.sort_unstable();
-            let mut tracker = FrameTracker::default();
-            let mut begin = 0;
-            for end in cuts {
-                prop_assert_eq!(tracker.close_content(), None);
-                tracker.advance(&stream[begin..end]);
-                begin = end;
-                if end == stream.len() {
-                    break;
-                }
-            }
-            prop_assert!(tracker.at_boundary());
-            let code = code.and_then(|code| CloseCode::from_u16(code).ok());
-            prop_assert_eq!(tracker.close_content(), Some(code));
+            let close = encoded(&Frame::close(None));
+            sent.advance(&close[..1]);
+            prop_assert!(!sent.has_close());
+            sent.advance(&close[1..]);
+            prop_assert!(sent.has_close());
         }
     }
 }

@@ -22,10 +22,7 @@ use {
     hyper::upgrade::OnUpgrade,
 };
 
-use super::{
-    close::CloseReason,
-    connection::{CatchGuard, Connection},
-};
+use super::{catch_guard::CatchGuard, close::CloseReason, connection::Connection};
 use crate::{
     caught::Phase,
     caught::failure::Failure,
@@ -55,14 +52,19 @@ use crate::{
 /// };
 ///
 /// async fn shout(upgrade: WebSocketUpgrade, handle: WebSocketHandle) -> Response {
+///     let upgrade = upgrade.protocols(["shout"]);
 ///     upgrade.on_upgrade(handle.catch(|mut socket: WebSocket| async move {
 ///         while let Some(message) = socket.recv().await {
-///             let Message::Text(text) = message? else {
-///                 return Err(WebSocketException::new(CloseCode::UNSUPPORTED_DATA)
-///                     .with_reason("text only")
-///                     .into());
-///             };
-///             socket.send(text.to_uppercase().into()).await?;
+///             match message? {
+///                 Message::Text(text) => socket.send(text.to_uppercase().into()).await?,
+///                 Message::Binary(_) => {
+///                     return Err(WebSocketException::new(CloseCode::UNSUPPORTED_DATA)
+///                         .with_reason("text only")
+///                         .into());
+///                 }
+///                 // axum itself answers pings and the client's close frame.
+///                 Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {}
+///             }
 ///         }
 ///         Ok(())
 ///     }))
@@ -145,7 +147,12 @@ impl WebSocketHandle {
     ///
     /// - a [`WebSocketException`](crate::WebSocketException) with its code and reason,
     /// - an [`HttpException`](crate::HttpException) with 4000 plus its status,
+    /// - an error that is the client's fault with 1002 for an invalid frame, with 1007 for a text
+    ///   that is not UTF-8, and with 1009 for a message that the library refuses as too long,
     /// - any other failure with 1011.
+    ///
+    /// An error of the library that only says that the client has closed or has gone is no failure.
+    /// No handler and no observer is called, and the client gets its own close code back.
     ///
     /// The connection is closed at once, even if the socket was split and other tasks hold a half
     /// of it. Their pending or next read or write returns an error.
@@ -178,12 +185,12 @@ impl WebSocketHandle {
     ///             Ok(())
     ///         });
     ///         tokio::spawn(send(sender));
-    ///         match receiver.next().await {
-    ///             Some(Ok(Message::Text(_))) => {
+    ///         while let Some(message) = receiver.next().await {
+    ///             if let Message::Text(_) = message? {
     ///                 WebSocketException::new(CloseCode::POLICY_VIOLATION).raise_async().await
     ///             }
-    ///             _ => Ok(()),
     ///         }
+    ///         Ok(())
     ///     }))
     /// }
     /// ```
@@ -196,7 +203,7 @@ impl WebSocketHandle {
         Fut: Future<Output = Result<(), BoxError>>,
     {
         move |socket| {
-            let guard = self.0.begin_catch();
+            let guard = CatchGuard::begin(&self.0);
             let (future, guard) = match catch(|| callback(socket)) {
                 Ok(future) => (Some(future), Some(guard)),
                 Err(payload) => {
@@ -225,8 +232,9 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it has completed, the connection is treated as one that the
-    /// application drops.
+    /// If the future is dropped before it has completed, as in an aborted task, and the connection
+    /// with it, the client gets 1001 instead of the code of
+    /// [`close_on_drop`](crate::WebSockets::close_on_drop).
     #[must_use = "futures do nothing unless polled"]
     pub struct CatchWebSocket<F> {
         // Dropped before `guard`: the `InterceptedIo` that the future holds is dropped first.
@@ -262,7 +270,9 @@ impl<F> Future for CatchWebSocket<F> {
             guard.connection().close(CloseReason::Failed(failure));
         }
         ignore_panic(|| this.future.set(None));
-        *this.guard = None;
+        if let Some(guard) = this.guard.take() {
+            guard.complete();
+        }
         Poll::Ready(())
     }
 }

@@ -4,20 +4,22 @@
 //! ([RFC 6455, section 4.2](https://www.rfc-editor.org/rfc/rfc6455#section-4.2)), over HTTP/2 an
 //! extended `CONNECT` ([RFC 8441](https://www.rfc-editor.org/rfc/rfc8441)).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 #[cfg(feature = "axum")]
 use http::request::Parts;
 use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{
-        CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+        ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
         SEC_WEBSOCKET_VERSION, UPGRADE,
     },
 };
 use hyper::ext::Protocol;
 use tungstenite::handshake::derive_accept_key;
 
-use crate::exception::HttpException;
+use crate::{caught::unshared::copy_of_value, exception::HttpException};
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const VERSION_13: HeaderValue = HeaderValue::from_static("13");
@@ -27,9 +29,12 @@ pub(crate) struct Handshake {
     version: Version,
     /// `sec-websocket-key`, which the accept key is derived from. `None` over HTTP/2.
     key: Result<Option<HeaderValue>, InvalidHandshake>,
-    /// First subprotocol that the client offers.
+    /// Subprotocol that a refusal selects.
     protocol: Option<HeaderValue>,
 }
+
+/// Subprotocols of the server, in the order of its preference.
+pub(crate) type Protocols = [Cow<'static, str>];
 
 /// Fault of a handshake request
 /// ([RFC 6455, section 4.2.1](https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1)).
@@ -39,6 +44,7 @@ enum InvalidHandshake {
     Connection,
     Key,
     Version,
+    SeveralVersions,
 }
 
 /// Returns whether a request asks for a WebSocket, in a valid handshake or an invalid one.
@@ -75,13 +81,19 @@ fn has_websocket_protocol(extensions: &Extensions) -> bool {
 }
 
 impl Handshake {
-    /// Reads the handshake of a request for which [`is_requested`] is true.
-    pub(crate) fn from_request<B>(request: &Request<B>) -> Self {
+    /// Reads the handshake of a request for which [`is_requested`] is true. A refusal selects one
+    /// of the server's `protocols`, if there is a list.
+    pub(crate) fn from_request<B>(request: &Request<B>, protocols: Option<&Protocols>) -> Self {
         Self {
             version: request.version(),
             key: validated_key(request),
-            protocol: first_protocol(request.headers()),
+            protocol: select_protocol(request.headers(), protocols),
         }
+    }
+
+    /// Returns whether [`accept`](Self::accept) accepts the handshake.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.key.is_ok()
     }
 
     /// Returns whether a response with this status completes the handshake.
@@ -132,15 +144,18 @@ impl Handshake {
 impl InvalidHandshake {
     fn rejection(self, version: Version) -> HttpException {
         match self {
-            Self::Method => {
-                HttpException::bad_request("a WebSocket handshake requires the method GET")
-            }
+            Self::Method => HttpException::new(StatusCode::METHOD_NOT_ALLOWED)
+                .with_detail("a WebSocket handshake requires the method GET")
+                .with_header(ALLOW, HeaderValue::from_static("GET")),
             Self::Connection => {
                 HttpException::bad_request("the header `connection` does not list `upgrade`")
             }
             Self::Key => HttpException::bad_request(
-                "the header `sec-websocket-key` is not 16 bytes in base64",
+                "the header `sec-websocket-key` is not 16 bytes in base64, once",
             ),
+            Self::SeveralVersions => {
+                HttpException::bad_request("the header `sec-websocket-version` comes several times")
+            }
             Self::Version => {
                 let rejection = match version {
                     // HTTP/2 has no upgrade that a 426 could require.
@@ -166,14 +181,22 @@ fn validated_key<B>(request: &Request<B>) -> Result<Option<HeaderValue>, Invalid
     if is_http1 && !has_token(headers, &CONNECTION, "upgrade") {
         return Err(InvalidHandshake::Connection);
     }
-    if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION_13) {
+    // Neither header may appear more than once
+    // ([RFC 6455, sections 11.3.1 and 11.3.5](https://www.rfc-editor.org/rfc/rfc6455#section-11.3)).
+    let mut versions = headers.get_all(SEC_WEBSOCKET_VERSION).iter();
+    let version = versions.next();
+    if versions.next().is_some() {
+        return Err(InvalidHandshake::SeveralVersions);
+    }
+    if version != Some(&VERSION_13) {
         return Err(InvalidHandshake::Version);
     }
     if !is_http1 {
         return Ok(None);
     }
-    match headers.get(SEC_WEBSOCKET_KEY) {
-        Some(key) if is_key(key.as_bytes()) => Ok(Some(key.clone())),
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    match (keys.next(), keys.next()) {
+        (Some(key), None) if is_key(key.as_bytes()) => Ok(Some(copy_of_value(key))),
         _ => Err(InvalidHandshake::Key),
     }
 }
@@ -185,23 +208,44 @@ fn is_key(key: &[u8]) -> bool {
     characters.len() == 22 && characters.iter().all(in_base64) && padding == b"=="
 }
 
-/// Returns the first subprotocol that the client offers.
-fn first_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
-    let first = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).next()?;
-    HeaderValue::from_bytes(first).ok()
+/// Returns the subprotocol that a refusal selects: the first one of the server's list that the
+/// client offers. Without a list it is the first one that the client offers.
+///
+/// Elements that are no tokens are no subprotocols, and are not echoed
+/// ([RFC 6455, section 4.1](https://www.rfc-editor.org/rfc/rfc6455#section-4.1)).
+fn select_protocol(headers: &HeaderMap, protocols: Option<&Protocols>) -> Option<HeaderValue> {
+    let mut offered = elements(headers, &SEC_WEBSOCKET_PROTOCOL).filter(|it| is_token(it));
+    let selected = match protocols {
+        None => offered.next(),
+        Some(protocols) => {
+            let offered: Vec<_> = offered.collect();
+            protocols
+                .iter()
+                .map(|protocol| protocol.as_bytes())
+                .find(|protocol| offered.contains(protocol))
+        }
+    };
+    HeaderValue::from_bytes(selected?).ok()
+}
+
+/// Returns whether an element is a token
+/// ([RFC 9110, section 5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)).
+fn is_token(element: &[u8]) -> bool {
+    let is_in_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !element.is_empty() && element.iter().all(is_in_token)
 }
 
 /// Returns whether a list header has a token, in any case of letters.
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    tokens(headers, name).any(|other| other.eq_ignore_ascii_case(token.as_bytes()))
+    elements(headers, name).any(|other| other.eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// Returns the elements of a list header (RFC 9110, section 5.6.1).
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     headers
         .get_all(name)
         .into_iter()
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
         .map(<[u8]>::trim_ascii)
-        .filter(|token| !token.is_empty())
+        .filter(|element| !element.is_empty())
 }

@@ -10,9 +10,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    connection::{Connection, Direction},
-    io::TrackedIo,
-    loopback::LoopbackHandshake,
+    connection::Connection, io::TrackedIo, loopback::LoopbackHandshake, wakers::Direction,
 };
 
 /// I/O of the application. Dropped without a close frame, it closes the connection with one.

@@ -10,7 +10,10 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::frame::{FrameTracker, close_frame};
+use super::{
+    frame::{SentFrames, close_frame},
+    peer_frames::{Extensions, PeerFrames},
+};
 use crate::{
     exception::{CloseCode, WebSocketException},
     unwind::ignore_panic,
@@ -18,23 +21,25 @@ use crate::{
 
 /// I/O of an upgraded connection that tracks the frames of both directions.
 ///
-/// Dropped at a frame boundary without a close frame, it tries to send 1001.
+/// Dropped at a frame boundary without a close frame, it tries to send 1001, or the code that the
+/// peer's frames call for.
 pub(crate) struct TrackedIo {
     io: TokioIo<Upgraded>,
-    sent: FrameTracker,
-    received: FrameTracker,
+    sent: SentFrames,
+    received: PeerFrames,
     /// Whether no close frame is to be sent or awaited: the peer is gone, the protocol is not
     /// WebSocket, or the connection has been shut down or aborted.
     defunct: bool,
 }
 
 impl TrackedIo {
-    pub(crate) fn new(io: Upgraded, is_websocket: bool) -> Self {
+    /// Takes the I/O of a WebSocket with these extensions, or of another protocol.
+    pub(crate) fn new(io: Upgraded, websocket: Option<Extensions>) -> Self {
         Self {
             io: TokioIo::new(io),
-            sent: FrameTracker::default(),
-            received: FrameTracker::default(),
-            defunct: !is_websocket,
+            sent: SentFrames::default(),
+            received: PeerFrames::new(websocket.unwrap_or_default()),
+            defunct: websocket.is_none(),
         }
     }
 
@@ -100,20 +105,35 @@ impl TrackedIo {
     /// Returns whether a close frame can be sent: none has been sent, no other frame has been sent
     /// in part, and the peer is there.
     pub(crate) fn can_send_close(&self) -> bool {
-        !self.defunct && self.sent.at_boundary() && self.sent.close_content().is_none()
+        !self.defunct && self.sent.at_boundary() && !self.sent.has_close()
     }
 
     /// Returns whether a close frame has been sent and the peer's has not arrived.
     pub(crate) fn awaits_close(&self) -> bool {
-        !self.defunct
-            && self.sent.close_content().is_some()
-            && self.received.close_content().is_none()
+        !self.defunct && self.sent.has_close() && !self.received.has_close()
     }
 
-    /// Returns the code of the peer's close frame, which the reply repeats
+    /// Returns whether the peer has sent a close frame.
+    pub(crate) fn has_peer_closed(&self) -> bool {
+        self.received.has_close()
+    }
+
+    /// Returns whether the connection is over: it has ended, failed or been shut down.
+    pub(crate) fn is_defunct(&self) -> bool {
+        self.defunct
+    }
+
+    /// Returns the code to fail the connection with, if a frame of the peer was not valid
+    /// ([RFC 6455, section 7.1.7](https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7)).
+    pub(crate) fn peer_fault(&self) -> Option<CloseCode> {
+        self.received.fault()
+    }
+
+    /// Returns the code that the peer's frames call for: that of their first fault, or that of its
+    /// close frame, which the reply repeats
     /// ([RFC 6455, section 5.5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1)).
-    pub(crate) fn peer_close_code(&self) -> Option<CloseCode> {
-        self.received.close_content().flatten()
+    pub(crate) fn code_for_peer(&self) -> Option<CloseCode> {
+        self.peer_fault().or_else(|| self.received.close_code())
     }
 
     /// Drops the connection without a close frame.
@@ -125,9 +145,10 @@ impl TrackedIo {
 impl Drop for TrackedIo {
     fn drop(&mut self) {
         // On runtime shutdown no task can run the closing handshake, so make one non-blocking
-        // attempt to send 1001.
+        // attempt to send a close frame.
         if self.can_send_close() {
-            let frame = close_frame(&WebSocketException::new(CloseCode::GOING_AWAY));
+            let code = self.code_for_peer().unwrap_or(CloseCode::GOING_AWAY);
+            let frame = close_frame(&WebSocketException::new(code));
             let mut cx = Context::from_waker(Waker::noop());
             // The stream is user code, which may panic: its runtime may be gone.
             ignore_panic(|| {

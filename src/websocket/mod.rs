@@ -1,16 +1,24 @@
 #![doc = include_str!("../docs/websocket.md")]
 
+mod catch_guard;
 mod close;
+mod closed_error;
 mod connection;
 mod frame;
 mod handle;
 mod handshake;
+mod handshake_settings;
 mod intercepted_io;
 mod io;
+mod library_errors;
 mod loopback;
+mod peer_frames;
 mod registry;
+mod span;
 mod substitute;
 mod upgrade;
+mod utf8;
+mod wakers;
 
 use std::{
     fmt,
@@ -24,9 +32,13 @@ use tokio::time::{Instant, timeout_at};
 use self::{
     close::{CloseReason, CloseSettings},
     connection::Connection,
+    handshake::Protocols,
     registry::Registry,
 };
-use crate::exception::{CloseCode, WebSocketException};
+use crate::{
+    exception::{CloseCode, WebSocketException},
+    unwind::catch_or,
+};
 
 pub use self::handle::{CatchWebSocket, WebSocketHandle};
 pub(crate) use self::upgrade::Upgrade;
@@ -37,7 +49,12 @@ pub(crate) use self::upgrade::Upgrade;
 /// Keep a clone, and pass one to
 /// [`ExceptionLayer::with_websockets`](crate::ExceptionLayer::with_websockets). The clone that you
 /// keep [counts](Self::count) the WebSockets of all services under the layer and its clones, and
-/// [closes them all](Self::close_all) when the server stops.
+/// [closes them all](Self::shut_down) when the server stops.
+///
+/// The settings for the handshake are [`protocols`](Self::protocols),
+/// [`close_http_exceptions`](Self::close_http_exceptions) and
+/// [`reject_handshake_with`](Self::reject_handshake_with); those for the close are
+/// [`close_timeout`](Self::close_timeout) and [`close_on_drop`](Self::close_on_drop).
 ///
 /// Clones share the connections. Each clone has its own settings, so set everything before cloning.
 ///
@@ -57,7 +74,7 @@ pub(crate) use self::upgrade::Upgrade;
 /// # let _ = app;
 ///
 /// // Serve `app` until the server has to stop. Then close the WebSockets:
-/// websockets.close_all(WebSocketException::new(CloseCode::SERVICE_RESTART)).await;
+/// websockets.shut_down(WebSocketException::new(CloseCode::SERVICE_RESTART)).await;
 /// assert_eq!(websockets.count(), 0);
 /// # }
 /// ```
@@ -67,6 +84,8 @@ pub struct WebSockets {
     close: CloseSettings,
     /// Status that rejects a handshake, in place of a close frame after it.
     reject_with: Option<StatusCode>,
+    closes_http_exceptions: bool,
+    protocols: Option<Arc<Protocols>>,
     connections: Arc<Registry<Connection>>,
 }
 
@@ -95,6 +114,8 @@ impl WebSockets {
                 on_drop: Some(CloseCode::NORMAL_CLOSURE),
             },
             reject_with: None,
+            closes_http_exceptions: false,
+            protocols: None,
             connections: Arc::default(),
         }
     }
@@ -123,7 +144,13 @@ impl WebSockets {
     /// Sets the close code for a WebSocket that the application drops. Defaults to 1000.
     ///
     /// The code applies if the application has sent no close frame and there is no exception or
-    /// panic. If the client has begun to close, its own code is repeated instead.
+    /// panic. Three codes take precedence, in this order:
+    ///
+    /// - 1002 if the client has sent an invalid frame, and 1007 if it has sent a text that is not
+    ///   UTF-8,
+    /// - the client's own code if the client has begun to close,
+    /// - 1001 if the future of a [`WebSocketHandle::catch`] was dropped before it had completed, as
+    ///   in an aborted task.
     ///
     /// With `None` such a connection is cut, as it is without the layer.
     ///
@@ -137,27 +164,6 @@ impl WebSockets {
     /// ```
     pub fn close_on_drop(mut self, code: impl Into<Option<CloseCode>>) -> Self {
         self.close.on_drop = code.into();
-        self
-    }
-
-    /// Rejects the handshake with an HTTP status if a [`WebSocketException`] is caught before the
-    /// handshake is answered. Defaults to a close frame after a successful handshake.
-    ///
-    /// The detail of the rejection is the reason of the exception. The client does not learn the
-    /// close code, and a page in a browser learns nothing at all.
-    ///
-    /// The setting has no effect after the handshake.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http::StatusCode;
-    /// use tower_exception::WebSockets;
-    ///
-    /// let websockets = WebSockets::new().reject_handshake_with(StatusCode::FORBIDDEN);
-    /// ```
-    pub fn reject_handshake_with(mut self, status: StatusCode) -> Self {
-        self.reject_with = Some(status);
         self
     }
 
@@ -181,13 +187,12 @@ impl WebSockets {
 
     /// Closes all live WebSockets with the code and the reason of `exception`.
     ///
-    /// A server calls this when it stops or restarts. Draining the listener does not close the
-    /// WebSockets, and their clients would only see a reset.
+    /// [`shut_down`](Self::shut_down) is for a server that stops: it also closes later WebSockets.
     ///
     /// The future completes when all WebSockets are closed, at the latest after the
     /// [close timeout](Self::close_timeout). If this clone and the layer's have different timeouts,
-    /// the longer one counts. Connections that become WebSockets until then are closed too.
-    /// Handlers and observers are not called.
+    /// the longer one counts. It waits for handshakes that were not answered yet. Connections that
+    /// become WebSockets until then are closed too. Handlers and observers are not called.
     ///
     /// # Cancel safety
     ///
@@ -203,9 +208,9 @@ impl WebSockets {
     /// # async fn main() {
     /// let websockets = WebSockets::new();
     /// let layer = ExceptionLayer::new().with_websockets(websockets.clone());
-    /// // Serve until the server has to stop.
-    /// let restart = WebSocketException::new(CloseCode::SERVICE_RESTART);
-    /// websockets.close_all(restart.with_reason("back in a minute")).await;
+    /// // Serve, and send all clients away, such as after a change of the configuration.
+    /// let reload = WebSocketException::new(CloseCode::SERVICE_RESTART);
+    /// websockets.close_all(reload.with_reason("please reconnect")).await;
     /// assert_eq!(websockets.count(), 0);
     /// # }
     /// ```
@@ -215,7 +220,11 @@ impl WebSockets {
         let closing: Vec<_> = live
             .iter()
             .filter_map(Weak::upgrade)
-            .filter_map(|connection| connection.close(CloseReason::Requested(exception.clone())))
+            .filter_map(|connection| {
+                let reason = CloseReason::Requested(exception.clone());
+                // One connection's I/O is user code, and must not affect the others.
+                catch_or(None, || connection.close(reason))
+            })
             .collect();
         // Each task ends by the connection's own deadline.
         for task in closing {
@@ -224,11 +233,39 @@ impl WebSockets {
         // Other connections were being closed before, or have become WebSockets since.
         let _ = timeout_at(deadline, self.connections.emptied()).await;
     }
-}
 
-impl WebSockets {
-    pub(crate) fn rejection_status(&self) -> Option<StatusCode> {
-        self.reject_with
+    /// Closes all live WebSockets, and all later ones, with the code and the reason of `exception`.
+    ///
+    /// A server calls this when it stops or restarts. Draining the listener does not close the
+    /// WebSockets, and their clients would only see a reset. Requests that are still being served
+    /// may become WebSockets while the server drains. Those are closed as soon as their handshake
+    /// has been answered.
+    ///
+    /// The future completes as that of [`close_all`](Self::close_all) does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is closed before the future is first polled. From then on all later WebSockets are
+    /// closed, even if the future is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_exception::{CloseCode, ExceptionLayer, WebSocketException, WebSockets};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let websockets = WebSockets::new();
+    /// let layer = ExceptionLayer::new().with_websockets(websockets.clone());
+    /// // Serve until the server has to stop.
+    /// let restart = WebSocketException::new(CloseCode::SERVICE_RESTART);
+    /// websockets.shut_down(restart.with_reason("back in a minute")).await;
+    /// assert_eq!(websockets.count(), 0);
+    /// # }
+    /// ```
+    pub async fn shut_down(&self, exception: WebSocketException) {
+        self.connections.shut_down(exception.clone());
+        self.close_all(exception).await;
     }
 }
 

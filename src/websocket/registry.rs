@@ -9,19 +9,26 @@ use tokio::sync::Notify;
 
 use crate::exception::WebSocketException;
 
-/// Set of live connections.
+/// Set of live connections, and the number of handshakes that may add one.
 pub(crate) struct Registry<T> {
     entries: Mutex<Entries<T>>,
-    /// Notified when the last connection leaves.
+    /// Notified when no connection and no handshake is left.
     emptied: Notify,
 }
 
 struct Entries<T> {
     last_key: u64,
     live: HashMap<u64, Weak<T>>,
+    /// Number of [`PendingHandshake`]s.
+    pending: usize,
     /// Exception that new connections are closed with, and the number of [`ClosingGuard`]s.
     closing: Option<(WebSocketException, usize)>,
+    /// Exception that new connections are closed with for good.
+    shut_down: Option<WebSocketException>,
 }
+
+/// Handshake that was not answered yet, until dropped.
+pub(crate) struct PendingHandshake<T>(Arc<Registry<T>>);
 
 /// Membership of one connection in a [`Registry`], until dropped.
 pub(crate) struct Registration<T> {
@@ -33,6 +40,12 @@ pub(crate) struct Registration<T> {
 pub(crate) struct ClosingGuard<'a, T>(&'a Registry<T>);
 
 impl<T> Registry<T> {
+    /// Counts a handshake, which [`emptied`](Self::emptied) waits for.
+    pub(crate) fn begin_handshake(self: &Arc<Self>) -> PendingHandshake<T> {
+        self.entries().pending += 1;
+        PendingHandshake(Arc::clone(self))
+    }
+
     /// Adds a connection. If all connections are being closed, also returns the exception to close
     /// this one with.
     pub(crate) fn register(
@@ -43,8 +56,8 @@ impl<T> Registry<T> {
         entries.last_key += 1;
         let key = entries.last_key;
         entries.live.insert(key, Arc::downgrade(connection));
-        let closing = entries.closing.as_ref();
-        let exception = closing.map(|(exception, _)| exception.clone());
+        let closing = entries.closing.as_ref().map(|(exception, _)| exception);
+        let exception = closing.or(entries.shut_down.as_ref()).cloned();
         let registry = Arc::clone(self);
         (Registration { registry, key }, exception)
     }
@@ -62,16 +75,21 @@ impl<T> Registry<T> {
         (live, ClosingGuard(self))
     }
 
+    /// Closes all later connections with `exception`.
+    pub(crate) fn shut_down(&self, exception: WebSocketException) {
+        self.entries().shut_down = Some(exception);
+    }
+
     /// Returns the number of live connections.
     pub(crate) fn count(&self) -> usize {
         self.entries().live.len()
     }
 
-    /// Waits until no connection is left.
+    /// Waits until no connection and no handshake is left.
     pub(crate) async fn emptied(&self) {
         loop {
             let emptied = self.emptied.notified();
-            if self.count() == 0 {
+            if self.entries().is_empty() {
                 return;
             }
             emptied.await;
@@ -83,12 +101,20 @@ impl<T> Registry<T> {
     }
 }
 
+impl<T> Entries<T> {
+    fn is_empty(&self) -> bool {
+        self.live.is_empty() && self.pending == 0
+    }
+}
+
 impl<T> Default for Registry<T> {
     fn default() -> Self {
         let entries = Entries {
             last_key: 0,
             live: HashMap::new(),
+            pending: 0,
             closing: None,
+            shut_down: None,
         };
         Self {
             entries: Mutex::new(entries),
@@ -112,9 +138,20 @@ impl<T> Drop for Registration<T> {
     fn drop(&mut self) {
         let mut entries = self.registry.entries();
         entries.live.remove(&self.key);
-        if entries.live.is_empty() {
+        if entries.is_empty() {
             drop(entries);
             self.registry.emptied.notify_waiters();
+        }
+    }
+}
+
+impl<T> Drop for PendingHandshake<T> {
+    fn drop(&mut self) {
+        let mut entries = self.0.entries();
+        entries.pending -= 1;
+        if entries.is_empty() {
+            drop(entries);
+            self.0.emptied.notify_waiters();
         }
     }
 }

@@ -9,10 +9,12 @@ use tokio::runtime::Handle;
 
 use super::{
     WebSockets,
-    close::CloseReason,
+    close::{CloseReason, from_http},
     connection::Connection,
     handle::WebSocketHandle,
     handshake::{self, Handshake},
+    peer_frames::Extensions,
+    registry::PendingHandshake,
     substitute::{Opening, substitute},
 };
 use crate::{
@@ -25,6 +27,11 @@ pub(crate) struct Upgrade {
     handshake: Handshake,
     connection: Arc<Connection>,
     opening: Opening,
+    /// Dropped after the connection has been registered, so that a server that closes all
+    /// connections sees one of the two at any time.
+    _pending: PendingHandshake<Connection>,
+    /// Whether an HTTP exception is delivered as a close frame too.
+    closes_http_exceptions: bool,
 }
 
 impl Upgrade {
@@ -36,7 +43,7 @@ impl Upgrade {
     pub(crate) fn begin<B>(
         request: &mut Request<B>,
         websockets: Option<&WebSockets>,
-        context: &RequestContext,
+        context: &mut RequestContext,
     ) -> Option<Box<Self>> {
         let websockets = websockets?;
         match handshake::is_requested(request) {
@@ -50,11 +57,13 @@ impl Upgrade {
     fn intercept<B>(
         request: &mut Request<B>,
         websockets: &WebSockets,
-        context: &RequestContext,
+        context: &mut RequestContext,
     ) -> Option<Box<Self>> {
         let runtime = Handle::try_current().ok()?;
+        let pending = websockets.connections.begin_handshake();
         let real = request.extensions_mut().remove::<OnUpgrade>()?;
-        let handshake = Handshake::from_request(request);
+        let handshake = Handshake::from_request(request, websockets.protocols.as_deref());
+        context.request.unshare();
         let connection = Connection::new(
             context.clone(),
             websockets.close,
@@ -69,6 +78,8 @@ impl Upgrade {
             handshake,
             connection,
             opening,
+            _pending: pending,
+            closes_http_exceptions: websockets.closes_http_exceptions,
         }))
     }
 
@@ -78,10 +89,19 @@ impl Upgrade {
         if !self.handshake.succeeds_with(response.status()) {
             return;
         }
+        self.connection.update_span();
         if self.handshake.is_websocket_selected(response.headers()) {
-            self.connection.register();
+            self.connection
+                .register(Extensions::accepted_by(response.headers()));
         }
         self.connection.runtime().spawn(self.opening);
+    }
+
+    /// Returns the exception to close the connection with, if `exception` is not to be rendered as
+    /// the HTTP response. The response to an invalid handshake is always the HTTP response.
+    pub(crate) fn close_for_http(&self, exception: &HttpException) -> Option<WebSocketException> {
+        let closes = self.closes_http_exceptions && self.handshake.is_valid();
+        closes.then(|| from_http(exception))
     }
 
     /// Accepts the handshake, and closes the connection with `exception` when it opens.

@@ -4,6 +4,9 @@
 
 mod chat;
 mod chromium;
+#[allow(dead_code, reason = "only the README's example is opened in a browser")]
+#[path = "../faults/documented.rs"]
+mod documented;
 mod human;
 mod server;
 
@@ -165,5 +168,40 @@ async fn a_page_that_closes_gets_its_own_code_back() {
             "{path}"
         );
     }
+    chromium.close().await;
+}
+
+/// JavaScript: opens a WebSocket with a subprotocol, sends a message, and closes after its echo.
+const CHAT: &str = "(url, protocol, message) => new Promise(resolve => {
+    const socket = protocol ? new WebSocket(url, protocol) : new WebSocket(url);
+    const seen = { protocol: null, messages: [] };
+    socket.onopen = () => { seen.protocol = socket.protocol; socket.send(message); };
+    socket.onmessage = ({ data }) => { seen.messages.push(data); socket.close(1000, 'bye'); };
+    socket.onclose = ({ code, reason, wasClean }) => resolve({ ...seen, code, reason, wasClean });
+})";
+
+#[tokio::test]
+async fn the_example_of_the_readme_works_in_a_browser() {
+    let app = documented::readme().route("/", axum::routing::get(server::page));
+    let address = server::serve(app).await;
+    let mut chromium = Chromium::start().await;
+    let mut tab = chromium.open(&format!("http://{address}/")).await;
+    let url = format!("ws://{address}/echo");
+    let seen = tab.call(CHAT, json!([url, "chat", FIRST_MESSAGE])).await;
+    assert_eq!(
+        seen,
+        json!({
+            "protocol": "chat", "messages": [FIRST_MESSAGE],
+            "code": 1000, "reason": "bye", "wasClean": true
+        })
+    );
+    let seen = tab.call(CHAT, json!([url, null, FIRST_MESSAGE])).await;
+    assert_eq!(
+        seen,
+        json!({
+            "protocol": "", "messages": [],
+            "code": 1008, "reason": "no chat", "wasClean": true
+        })
+    );
     chromium.close().await;
 }

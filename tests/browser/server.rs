@@ -37,16 +37,14 @@ impl Server {
             .with_websockets(websockets.clone())
             .on(|_: Caught<io::Error>| no_token());
         let app = Router::new()
-            .route("/", get(Html("<!doctype html><title>Test</title>")))
+            .route("/", get(page))
             .nest("/before", before())
             .nest("/after", after())
             .nest("/after/caught", after_and_caught())
             .route("/echo", any(echo))
             .route("/leaves-at-close", any(leaves_at_close))
             .layer(layer);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(axum::serve(listener, app).into_future());
+        let address = serve(app).await;
         Self {
             address,
             websockets,
@@ -57,6 +55,19 @@ impl Server {
     pub fn page(&self) -> String {
         format!("http://{}/", self.address)
     }
+}
+
+/// Serves `app` for as long as the runtime exists.
+pub async fn serve(app: Router) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(axum::serve(listener, app).into_future());
+    address
+}
+
+/// Returns a page with the origin of the server.
+pub async fn page() -> Html<&'static str> {
+    Html("<!doctype html><title>Test</title>")
 }
 
 fn no_token() -> WebSocketException {

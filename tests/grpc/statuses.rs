@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, Version, header};
 use http_body_util::{BodyExt as _, Full};
 use tonic::{Code, Request, Status, body::Body};
 use tonic_web::GrpcWebLayer;
@@ -142,7 +142,9 @@ async fn the_text_of_a_bodys_error_does_not_pass_through_tonic() {
         })
     };
     let request = |content_type: &'static str| {
-        let request = http::Request::post("/").header(header::CONTENT_TYPE, content_type);
+        let request = http::Request::post("/")
+            .version(Version::HTTP_2)
+            .header(header::CONTENT_TYPE, content_type);
         request.body(Body::empty()).unwrap()
     };
     let service = ExceptionLayer::new().layer(failing());

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
@@ -101,7 +101,9 @@ where
     S: Service<HttpRequest, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let request = Request::post("/shop.Items/List").header(header::CONTENT_TYPE, content_type);
+    let request = Request::post("/shop.Items/List")
+        .version(Version::HTTP_2)
+        .header(header::CONTENT_TYPE, content_type);
     let response = service.oneshot(request.body(Full::default()).unwrap());
     let mut body: UnsyncBoxBody<_, _> = response.await.unwrap().into_body().boxed_unsync();
     let mut data = Vec::new();
@@ -292,7 +294,9 @@ async fn handlers_apply_in_the_middle_of_a_stream() {
 async fn no_length_is_announced() {
     for content_type in ["application/grpc", "application/grpc-web"] {
         let service = layer().layer(failing(content_type, MESSAGE, Fails::Raising));
-        let request = Request::post("/").header(header::CONTENT_TYPE, content_type);
+        let request = Request::post("/")
+            .version(Version::HTTP_2)
+            .header(header::CONTENT_TYPE, content_type);
         let response = service.oneshot(request.body(Full::default()).unwrap());
         assert_eq!(response.await.unwrap().body().size_hint().exact(), None);
     }

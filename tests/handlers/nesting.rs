@@ -152,7 +152,7 @@ async fn observers_of_every_layer_get_reports_until_a_reply_is_final() {
     assert_eq!(
         *reports.lock().unwrap(),
         [
-            "inner: 404: Item not found -> 404",
+            "inner: 404: Item not found -> 418",
             "middle: 404: Item not found -> 418",
             "inner: panicked: at the disco -> 500",
             "middle: panicked: at the disco -> 500",

@@ -153,7 +153,7 @@ async fn an_unwinding_outside_of_the_catch_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn an_aborted_catch_drops_the_connection() {
+async fn an_aborted_catch_goes_away() {
     let websockets = WebSockets::new();
     let layer = layer_with(&websockets);
     let (sender, mut tasks) = mpsc::unbounded_channel();
@@ -169,7 +169,7 @@ async fn an_aborted_catch_drops_the_connection() {
     .await;
     let mut client = connect(address, "/").await;
     within(tasks.recv()).await.unwrap().abort();
-    assert_eq!(closed(&mut client).await, code(1000, ""));
+    assert_eq!(closed(&mut client).await, code(1001, ""));
     all_closed(&websockets).await;
 }
 

@@ -174,8 +174,8 @@ async fn the_clients_close_frame_gets_a_reply() {
         (masked_close(1001), 1001),
         (masked(CLOSE, &close_payload(1008, "bye")), 1008),
         (masked(CLOSE, &[]), 1000),
-        (masked_close(1005), 1000),
-        (masked_close(2999), 1000),
+        (masked_close(1005), 1002),
+        (masked_close(2999), 1002),
         ([masked(TEXT, b"hello"), masked_close(4002)].concat(), 4002),
     ] {
         let reply = reply_to(WebSockets::new(), Ending::Dropped, close).await;

@@ -25,12 +25,31 @@ fn malformed() -> Vec<(&'static str, String, u16)> {
         ("no padding", with_key("dGhlIHNhbXBsZSBub25jZQ"), 400),
         ("no version", good.replace(version, ""), 426),
         ("another version", good.replace("13", "8"), 426),
-        ("two versions", good.replace("13", "13, 8"), 426),
+        ("a list of versions", good.replace("13", "13, 8"), 426),
+        (
+            "two versions",
+            good.replace(version, &format!("{version}sec-websocket-version: 8\r\n")),
+            400,
+        ),
+        (
+            "a version twice",
+            good.replace(version, &version.repeat(2)),
+            400,
+        ),
+        (
+            "two keys",
+            good.replace(
+                &key,
+                &format!("{key}sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"),
+            ),
+            400,
+        ),
+        ("a key twice", good.replace(&key, &key.repeat(2)), 400),
         (
             "POST",
             good.replace("GET", "POST")
                 .replace(version, &format!("{version}content-length: 0\r\n")),
-            400,
+            405,
         ),
         ("no connection", good.replace(connection, ""), 400),
         (
@@ -65,6 +84,8 @@ async fn a_malformed_handshake_with_an_exception_is_a_4xx() {
         };
         assert_eq!(header(&head, "sec-websocket-version"), versions, "{name}");
         assert_eq!(header(&head, "upgrade"), protocols, "{name}");
+        let methods: &[_] = if status == 405 { &["GET"] } else { &[] };
+        assert_eq!(header(&head, "allow"), methods, "{name}");
         assert_eq!(
             reports.next().await,
             format!("Returned Future Status({status}): 1008: no swearing"),

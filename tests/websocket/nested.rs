@@ -26,7 +26,7 @@ async fn an_exception_of_a_plain_inner_layer_becomes_a_close_frame() {
         assert_eq!(closed(&mut client).await, code(1008, "no swearing"));
         assert_eq!(
             reports.next().await,
-            "Attached Future Close(1008): 1008: no swearing"
+            "Returned Future Close(1008): 1008: no swearing"
         );
     }
     reports.assert_none();

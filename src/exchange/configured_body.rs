@@ -1,0 +1,53 @@
+//! The body of a response under a layer with configuration.
+
+use http::HeaderMap;
+
+use super::{BodyContext, configured::ConfiguredExchange, trailers_of};
+use crate::{
+    caught::{Phase, failure::Failure},
+    error::BoxError,
+    exception::HttpException,
+    format::MayReadBody,
+    grpc::{GrpcCode, StatusEncoding, Trailers},
+    handling::RequestContext,
+    report::Outcome,
+};
+
+impl BodyContext for RequestContext {
+    fn set_response_head(&mut self, head: &HeaderMap) {
+        self.format = self.format.of_response(head);
+    }
+
+    #[inline]
+    fn status_encoding(&self) -> Option<StatusEncoding> {
+        self.format.status_encoding()
+    }
+
+    #[cold]
+    fn cut_short(&self, mut failure: Failure) -> BoxError {
+        failure.may_be_of_request_body = MayReadBody::of(self.request.method()).get();
+        self.report_failure(failure.clone(), Outcome::Aborted);
+        failure.into()
+    }
+
+    #[cold]
+    fn fail(&self, error: BoxError, is_reported: bool) -> BoxError {
+        let failure = Failure::from_error(error, Phase::Body);
+        if !is_reported {
+            return self.cut_short(failure);
+        }
+        self.call_observers(failure.clone(), Outcome::Aborted);
+        failure.into()
+    }
+
+    #[cold]
+    fn report_trailers(&self, failed: HttpException, code: GrpcCode) {
+        self.report_failure(Failure::in_trailers(failed), Outcome::Grpc(code));
+    }
+
+    /// Opens the exchange again: a handler may reply as before the head was sent.
+    #[cold]
+    fn trailers(&self, failure: Failure) -> Trailers {
+        trailers_of(ConfiguredExchange::reopen(self.clone()), failure)
+    }
+}

@@ -1,0 +1,95 @@
+//! Fingerprint of a rendered response, by which a replaced one is known.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body::Body;
+use http_body_util::Full;
+
+use crate::{exception::Exception, render::response::converted_length, unwind::catch_or};
+
+/// Parts of a rendered response that a middleware changes if it replaces the response.
+#[derive(Clone, PartialEq)]
+pub(super) struct Fingerprint {
+    status: StatusCode,
+    content_type: Option<HeaderValue>,
+    content_encoding: Option<HeaderValue>,
+    grpc_status: Option<HeaderValue>,
+    grpc_message: Option<HeaderValue>,
+    pub(super) length: Option<u64>,
+}
+
+impl Fingerprint {
+    /// `length` is the exact length of the body, if it is known.
+    pub(super) fn of<B>(response: &Response<B>, length: Option<u64>) -> Self {
+        let headers = response.headers();
+        let value = |name: &HeaderName| headers.get(name).cloned();
+        Self {
+            status: response.status(),
+            content_type: value(&CONTENT_TYPE),
+            content_encoding: value(&CONTENT_ENCODING),
+            grpc_status: value(&GRPC_STATUS),
+            grpc_message: value(&GRPC_MESSAGE),
+            length: declared_length(headers, length),
+        }
+    }
+
+    /// Returns the fingerprint of an exception's conversion into a response.
+    pub(super) fn of_conversion(exception: &Exception) -> Self {
+        match exception {
+            Exception::Http(exception) if !exception.status().is_informational() => {
+                let own = |name: &HeaderName| exception.headers_if_any()?.get(name).cloned();
+                let length = converted_length(exception);
+                let json = || HeaderValue::from_static("application/json");
+                Self {
+                    status: exception.status(),
+                    content_type: length.map(|_| own(&CONTENT_TYPE).unwrap_or_else(json)),
+                    content_encoding: own(&CONTENT_ENCODING),
+                    grpc_status: own(&GRPC_STATUS),
+                    grpc_message: own(&GRPC_MESSAGE),
+                    length: length.or(Some(0)),
+                }
+            }
+            exception => {
+                let converted = Response::<Full<Bytes>>::from(exception.clone());
+                Self::of(&converted, exact_length(converted.body()))
+            }
+        }
+    }
+
+    /// Returns whether the status differs, over HTTP and over gRPC.
+    pub(super) fn has_other_status(&self, rendered: &Self) -> bool {
+        self.status != rendered.status
+            || self.grpc_status != rendered.grpc_status
+            || self.grpc_message != rendered.grpc_message
+    }
+}
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+/// Returns the length of a body. The response to a `HEAD` declares that of the body that it does
+/// not have.
+fn declared_length(headers: &HeaderMap, length: Option<u64>) -> Option<u64> {
+    let declared = || headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    match length {
+        None | Some(0) => declared().or(length),
+        length => length,
+    }
+}
+
+/// Returns the exact length of a body, if it is known.
+pub(super) fn exact_length<B: Body>(body: &B) -> Option<u64> {
+    exact_length_or(body, None)
+}
+
+/// Returns the exact length of a body, if it is known, and `otherwise` if the body panics. It is
+/// user code.
+pub(super) fn exact_length_or<B: Body>(body: &B, otherwise: Option<u64>) -> Option<u64> {
+    catch_or(otherwise, || match body.is_end_stream() {
+        true => Some(0),
+        false => body.size_hint().exact(),
+    })
+}

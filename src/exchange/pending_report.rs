@@ -1,0 +1,96 @@
+//! The report of a failure whose outcome an outer layer decides.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{
+    caught::failure::{Failure, drop_contained},
+    handling::RequestContext,
+    report::{Outcome, emit},
+};
+
+/// Report of a failure that an inner layer has rendered provisionally.
+///
+/// The outermost layer that sees the response knows the outcome, and reports once for all layers.
+/// If no layer sees the response again (a middleware has dropped it, or runs the inner service in a
+/// task), the report is made when the last clone is dropped, with the inner layer's outcome.
+#[derive(Clone)]
+pub(super) struct PendingReport(Arc<Shared>);
+
+struct Shared(Mutex<Option<Report>>);
+
+struct Report {
+    failure: Failure,
+    /// The layers whose observers are to be called, the innermost first.
+    contexts: Vec<RequestContext>,
+    /// The inner layer's outcome.
+    outcome: Outcome,
+}
+
+impl PendingReport {
+    pub(super) fn new(failure: Failure, context: Option<RequestContext>, outcome: Outcome) -> Self {
+        Self(Arc::new(Shared(Mutex::new(Some(Report {
+            failure,
+            contexts: context.into_iter().collect(),
+            outcome,
+        })))))
+    }
+
+    /// Adds a layer further out, which has passed the response on.
+    pub(super) fn add(&self, context: &RequestContext) {
+        let mut report = self.0.lock();
+        if let Some(report) = &mut *report {
+            report.contexts.push(context.clone());
+        }
+    }
+
+    /// Reports the failure with the outcome that an outer layer has decided.
+    pub(super) fn report(&self, outcome: Outcome) {
+        if let Some(report) = self.0.take() {
+            report.emit(outcome);
+            report.call_observers(outcome);
+            drop_contained(report.failure);
+        }
+    }
+
+    /// Calls the observers of the inner layers. The outer layer reports for itself.
+    pub(super) fn call_observers(&self, outcome: Outcome) {
+        if let Some(report) = self.0.take() {
+            report.call_observers(outcome);
+            drop_contained(report.failure);
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Report>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<Report> {
+        self.lock().take()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(report) = self.take() {
+            report.emit(report.outcome);
+            report.call_observers(report.outcome);
+            drop_contained(report.failure);
+        }
+    }
+}
+
+impl Report {
+    /// Emits the event, with the request as the outermost layer has received it.
+    fn emit(&self, outcome: Outcome) {
+        let request = self.contexts.last().map(|context| &context.request);
+        emit(&self.failure, request, || outcome);
+    }
+
+    fn call_observers(&self, outcome: Outcome) {
+        for context in &self.contexts {
+            context.call_observers(self.failure.clone(), outcome);
+        }
+    }
+}
