@@ -1,0 +1,192 @@
+//! A poem app under the layer, on poem's own server.
+
+mod client;
+mod readme;
+
+use std::{io, net::SocketAddr};
+
+use client::get;
+use futures_util::stream;
+use http_body_util::{Full, combinators::BoxBody};
+use poem::{
+    Body, EndpointExt as _, IntoEndpoint, Response, Route, Server,
+    endpoint::TowerCompatExt as _,
+    error::InternalServerError,
+    handler,
+    listener::{Acceptor as _, Listener as _, TcpListener},
+};
+use tower::{ServiceBuilder, service_fn};
+use tower_exception::{
+    Caught, ExceptionLayer, HttpException, Panic,
+    bytes::Bytes,
+    config::{Configured, LayerConfig},
+    http::{self, StatusCode},
+};
+use tower_exception_frameworks::poem::Below;
+
+const NOT_FOUND: &str = r#"{"detail":"Item not found"}"#;
+
+/// Response to an error and to a panic that no handler matches.
+const DEFAULT_500: &str = r#"{"detail":"Internal Server Error"}"#;
+
+/// Serves `app` for as long as the runtime exists.
+async fn serve(app: impl IntoEndpoint<Endpoint: 'static> + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0");
+    let acceptor = listener.into_acceptor().await.unwrap();
+    let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
+    tokio::spawn(Server::new_with_acceptor(acceptor).run(app));
+    address
+}
+
+fn not_found() -> HttpException {
+    HttpException::not_found("Item not found")
+}
+
+#[handler]
+fn item() -> &'static str {
+    "plumbus"
+}
+
+#[handler]
+fn returns() -> poem::Result<&'static str> {
+    Err(InternalServerError(not_found()))
+}
+
+#[handler]
+fn raises() {
+    not_found().raise()
+}
+
+#[handler]
+async fn raises_async() {
+    tokio::task::yield_now().await;
+    not_found().raise_async().await
+}
+
+#[handler]
+fn panics() {
+    panic!("on purpose")
+}
+
+fn routes() -> Route {
+    Route::new()
+        .at("/item", item)
+        .at("/returns", returns)
+        .at("/raises", raises)
+        .at("/raises_async", raises_async)
+        .at("/panics", panics)
+}
+
+/// Returns a layer that makes a 410 of each 404, and a 503 of each panic.
+fn configured() -> ExceptionLayer<Configured> {
+    ExceptionLayer::new()
+        .on_status(StatusCode::NOT_FOUND, |caught: Caught<HttpException>| {
+            let path = caught.request().uri().path().to_owned();
+            HttpException::new(StatusCode::GONE).with_detail(path)
+        })
+        .on_panic(|_: Caught<Panic>| HttpException::service_unavailable("we are on it"))
+}
+
+async fn check_handlers<C: LayerConfig>(
+    layer: ExceptionLayer<C>,
+    raised: impl Fn(&str) -> (u16, String),
+    panicked: (u16, &str),
+) {
+    let address = serve(routes().with(Below(layer))).await;
+    assert_eq!(get(address, "/item").await, (200, "plumbus".to_owned()));
+    for path in ["/returns", "/raises", "/raises_async"] {
+        assert_eq!(get(address, path).await, raised(path), "{path}");
+    }
+    let panicked = (panicked.0, panicked.1.to_owned());
+    assert_eq!(get(address, "/panics").await, panicked);
+}
+
+#[tokio::test]
+async fn poems_handlers_return_raise_and_panic_below_the_layer() {
+    let raised = |_: &str| (404, NOT_FOUND.to_owned());
+    check_handlers(ExceptionLayer::new(), raised, (500, DEFAULT_500)).await;
+    let handled = |path: &str| (410, format!(r#"{{"detail":"{path}"}}"#));
+    let unavailable = (503, r#"{"detail":"we are on it"}"#);
+    check_handlers(configured(), handled, unavailable).await;
+}
+
+/// A tower service, as poem calls it.
+async fn items(
+    request: http::Request<BoxBody<Bytes, io::Error>>,
+) -> Result<http::Response<Full<Bytes>>, HttpException> {
+    match request.uri().path() {
+        "/item" => Ok(http::Response::new(Full::from("plumbus"))),
+        "/raises" => not_found().raise(),
+        "/panics" => panic!("on purpose"),
+        _ => Err(not_found()),
+    }
+}
+
+#[tokio::test]
+async fn a_tower_service_below_the_layer_is_mounted_in_poem() {
+    let plain = ServiceBuilder::new()
+        .layer(ExceptionLayer::new())
+        .service(service_fn(items));
+    let address = serve(plain.compat()).await;
+    assert_eq!(get(address, "/item").await, (200, "plumbus".to_owned()));
+    assert_eq!(get(address, "/returns").await, (404, NOT_FOUND.to_owned()));
+    assert_eq!(get(address, "/raises").await, (404, NOT_FOUND.to_owned()));
+    assert_eq!(get(address, "/panics").await, (500, DEFAULT_500.to_owned()));
+
+    let handled = ServiceBuilder::new()
+        .layer(configured())
+        .service(service_fn(items));
+    let address = serve(handled.compat()).await;
+    assert_eq!(
+        get(address, "/x").await,
+        (410, r#"{"detail":"/x"}"#.to_owned())
+    );
+    let unavailable = r#"{"detail":"we are on it"}"#;
+    assert_eq!(get(address, "/panics").await, (503, unavailable.to_owned()));
+}
+
+#[tokio::test]
+async fn the_example_of_the_readme_serves_both() {
+    let items = service_fn(items);
+    let service = ServiceBuilder::new()
+        .layer(ExceptionLayer::new())
+        .service(items);
+    let app = Route::new()
+        .nest("/tower", service.compat())
+        .at("/poem", item.with(Below(ExceptionLayer::new())));
+    let address = serve(app).await;
+    assert_eq!(get(address, "/tower/7").await, (404, NOT_FOUND.to_owned()));
+    assert_eq!(get(address, "/poem").await, (200, "plumbus".to_owned()));
+    readme::assert_has_example_of("poem", include_str!("poem.rs"));
+}
+
+/// Responds with one chunk, and fails in place of the next.
+#[handler]
+fn streams() -> Response {
+    let chunks = stream::unfold(0, |chunk| async move {
+        tokio::task::yield_now().await;
+        match chunk {
+            0 => Some((Ok("plumbus"), 1)),
+            _ => Some((Err(io::Error::other("gone")), 2)),
+        }
+    });
+    Response::builder().body(Body::from_bytes_stream(chunks))
+}
+
+/// poem's server polls hyper's connection once more after the connection has failed. hyper then
+/// ends the body as if it were whole. If this test fails, poem has changed, and the README is out
+/// of date.
+#[tokio::test]
+async fn a_body_that_fails_looks_whole_on_poems_server_with_and_without_the_layer() {
+    let app = Route::new()
+        .at("/bare", streams)
+        .at("/below", streams.with(Below(ExceptionLayer::new())));
+    let address = serve(app).await;
+    for path in ["/bare", "/below"] {
+        assert_eq!(
+            get(address, path).await,
+            (200, "plumbus".to_owned()),
+            "{path}"
+        );
+    }
+}
