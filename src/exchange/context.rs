@@ -247,7 +247,10 @@ fn keep_headers(response: &mut Response<AnswerBody>, carried: &HeaderMap, failur
         // In a 416, `content-range` has the length of the resource (RFC 9110, section 14.4).
         let is_of_resource = name == CONTENT_RANGE && status == StatusCode::RANGE_NOT_SATISFIABLE;
         let is_of_body = describes_body(name) && !is_of_resource || FRAMING.contains(name);
-        let is_replied = reply.contains_key(name) && !ADDITIVE.contains(name);
+        let is_replied = match ADDITIVE.contains(name) {
+            true => reply.get_all(name).iter().any(|replied| replied == value),
+            false => reply.contains_key(name),
+        };
         let is_grpc = name.as_str().starts_with("grpc-");
         if !is_of_body && !is_replied && !is_grpc && !is_own(name, value) {
             kept.push((name.clone(), value.clone()));

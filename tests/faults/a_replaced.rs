@@ -219,3 +219,54 @@ async fn headers_of_layers_in_between_stay_with_a_handlers_reply() {
         }
     }
 }
+
+// E4
+#[tokio::test]
+async fn the_readmes_handler_keeps_the_headers_of_the_exception_and_of_layers_in_between() {
+    use tower_http::set_header::SetResponseHeaderLayer;
+
+    async fn secret() -> Result<(), HttpException> {
+        let exception = HttpException::unauthorized("who are you?");
+        Err(exception
+            .try_with_header("www-authenticate", "Bearer")
+            .unwrap()
+            .try_with_header("retry-after", "7")
+            .unwrap())
+    }
+    let cookie = SetResponseHeaderLayer::appending(
+        http::header::SET_COOKIE,
+        http::HeaderValue::from_static("session=1"),
+    );
+    let app = axum::Router::new()
+        .route("/secret", axum::routing::get(secret))
+        .layer(cookie)
+        .layer(
+            // As in the README.
+            ExceptionLayer::new()
+                .adopt_error_responses()
+                .on(|exception: Caught<HttpException>| {
+                    (
+                        exception.status(),
+                        exception.headers().clone(),
+                        exception.to_string(),
+                    )
+                }),
+        );
+    let server = Server::start_axum(app).await;
+    let received = server.get("/secret").await;
+    assert_eq!(
+        (received.status.as_u16(), received.text()),
+        (401, "401: who are you?")
+    );
+    assert_eq!(received.header("www-authenticate"), Some("Bearer"));
+    assert_eq!(received.header("retry-after"), Some("7"));
+    assert_eq!(received.header("set-cookie"), Some("session=1"));
+    // An adopted 404 keeps the cookie of the layer in between, too.
+    let received = server.get("/nowhere").await;
+    assert_eq!(
+        (received.status.as_u16(), received.text()),
+        (404, "404: Not Found")
+    );
+    let cookies: Vec<_> = received.headers.get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, ["session=1"]);
+}
