@@ -250,9 +250,9 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             // If it panics here, it panics again when it is polled, and is handled then.
-            Kind::Service { body, .. } | Kind::Grpc { body, .. } => {
-                catch_or(false, || body.is_end_stream())
-            }
+            Kind::Service { body, .. } => catch_or(false, || body.is_end_stream()),
+            // An arm of its own takes fewer instructions than one for both.
+            Kind::Grpc { body, .. } => catch_or(false, || body.is_end_stream()),
             Kind::Rare { body, .. } => catch_or(false, || body.is_end_stream()),
             Kind::Rendered { bytes } => bytes.is_empty(),
             Kind::Final { .. } => false,

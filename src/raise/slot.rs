@@ -60,33 +60,45 @@ impl Scope {
         Self { this, outer }
     }
 
-    /// Closes the scope and returns whether it was filled. If so, the caller must call [`take`].
+    /// Closes the scope and returns what has changed, if anything has.
     #[inline]
-    pub(crate) fn close(self) -> bool {
+    pub(crate) fn close(self) -> Option<ChangedScope> {
         let innermost = INNERMOST.replace(self.outer);
-        innermost != self.this && self.close_changed(innermost)
+        let scope = self.this;
+        (innermost != scope).then_some(ChangedScope { scope, innermost })
     }
+}
 
-    /// Closes a scope that was filled, or that does not nest with another one.
-    ///
-    /// Polls nest on an ordinary stack, and so do scopes. A stackful coroutine may be suspended in
-    /// the middle of a poll, while another coroutine of the same thread opens a scope and is
-    /// suspended too. Then the outer scope closes first.
+/// Closed scope that was filled, or that does not nest with another one.
+///
+/// Polls nest on an ordinary stack, and so do scopes. A stackful coroutine may be suspended in the
+/// middle of a poll, while another coroutine of the same thread opens a scope and is suspended too.
+/// Then the outer scope closes first.
+pub(crate) struct ChangedScope {
+    scope: usize,
+    /// The innermost scope before this one was closed.
+    innermost: usize,
+}
+
+impl ChangedScope {
+    /// Finishes the closing and returns whether the scope was filled. If so, the caller must call
+    /// [`take`].
     #[cold]
-    fn close_changed(self, innermost: usize) -> bool {
-        if innermost & !FLAGS == self.this {
+    pub(crate) fn was_filled(self) -> bool {
+        let Self { scope, innermost } = self;
+        if innermost & !FLAGS == scope {
             if innermost & OUTER_CLOSED == OUTER_CLOSED {
                 // The address of the outer scope may already be another context's.
                 INNERMOST.set(0);
             }
-            return innermost & FILLED == FILLED && move_to_top(self.this);
+            return innermost & FILLED == FILLED && move_to_top(scope);
         }
         // Another scope is still open. It stays the innermost one.
         INNERMOST.set(match innermost {
             0 => 0,
             other => other | OUTER_CLOSED,
         });
-        move_to_top(self.this)
+        move_to_top(scope)
     }
 }
 
