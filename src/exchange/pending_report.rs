@@ -48,7 +48,6 @@ impl PendingReport {
         if let Some(report) = self.0.take() {
             report.emit(outcome);
             report.call_observers(outcome);
-            drop_contained(report.failure);
         }
     }
 
@@ -56,7 +55,6 @@ impl PendingReport {
     pub(super) fn call_observers(&self, outcome: Outcome) {
         if let Some(report) = self.0.take() {
             report.call_observers(outcome);
-            drop_contained(report.failure);
         }
     }
 }
@@ -75,8 +73,8 @@ impl Drop for Shared {
     fn drop(&mut self) {
         if let Some(report) = self.take() {
             report.emit(report.outcome);
-            report.call_observers(report.outcome);
-            drop_contained(report.failure);
+            let outcome = report.outcome;
+            report.call_observers(outcome);
         }
     }
 }
@@ -88,9 +86,10 @@ impl Report {
         emit(&self.failure, request, || outcome);
     }
 
-    fn call_observers(&self, outcome: Outcome) {
+    fn call_observers(self, outcome: Outcome) {
         for context in &self.contexts {
             context.call_observers(self.failure.clone(), outcome);
         }
+        drop_contained(self.failure);
     }
 }

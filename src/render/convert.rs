@@ -31,14 +31,7 @@ use crate::{
 impl<B: From<Bytes>> From<HttpException> for Response<B> {
     fn from(exception: HttpException) -> Self {
         let mut exception = exception;
-        let mut response = empty_response();
-        render_into(
-            &mut response,
-            &mut exception,
-            render_json,
-            ResponseFormat::Http,
-            true,
-        );
+        let mut response = rendered(&mut exception, true);
         response.extensions_mut().insert(exception);
         response
     }
@@ -58,17 +51,19 @@ impl<B: From<Bytes>> From<HttpException> for Response<B> {
 /// ```
 impl<B: From<Bytes>> From<WebSocketException> for Response<B> {
     fn from(exception: WebSocketException) -> Self {
-        let mut response = empty_response();
-        render_into(
-            &mut response,
-            &mut handshake_rejection(StatusCode::FORBIDDEN, &exception),
-            render_json,
-            ResponseFormat::Http,
-            false,
-        );
+        let mut rejection = handshake_rejection(StatusCode::FORBIDDEN, &exception);
+        let mut response = rendered(&mut rejection, false);
         response.extensions_mut().insert(exception);
         response
     }
+}
+
+/// Returns the default rendering of `exception`, which keeps its headers if `keep_headers`.
+fn rendered<B: From<Bytes>>(exception: &mut HttpException, keep_headers: bool) -> Response<B> {
+    let mut response = empty_response();
+    let http = ResponseFormat::Http;
+    render_into(&mut response, exception, render_json, http, keep_headers);
+    response
 }
 
 /// The response for the exception that it holds.

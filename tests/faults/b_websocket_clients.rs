@@ -15,7 +15,10 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode as ClientCode},
 };
 use tower::{BoxError, Layer};
-use tower_exception::{Caught, CloseCode, HttpException, WebSocketHandle, WebSockets};
+use tower_exception::{
+    Caught, CloseCode, ExceptionLayer, HttpException, WebSocketHandle, WebSockets,
+    config::Configured,
+};
 use tracing::Level;
 
 use crate::support::{log::Log, websocket::*};
@@ -56,6 +59,13 @@ async fn close_with(client: &mut AnyClient, code: Option<u16>) -> Option<u16> {
     }
 }
 
+fn echo_and_backlog(layer: ExceptionLayer<Configured>) -> axum::Router {
+    axum::Router::new()
+        .route("/echo", catching(echo_everything))
+        .route("/backlog", catching(send_backlog))
+        .layer(layer)
+}
+
 // B1
 #[tokio::test]
 async fn a_client_that_closes_politely_is_no_failure() {
@@ -64,11 +74,7 @@ async fn a_client_that_closes_politely_is_no_failure() {
     let layer = layer_with(&websockets)
         .on_any(|_: Caught| HttpException::bad_request("no handler is asked"));
     let (layer, mut reports) = observed(layer);
-    let app = axum::Router::new()
-        .route("/echo", catching(echo_everything))
-        .route("/backlog", catching(send_backlog))
-        .layer(layer);
-    let address = serve(app).await;
+    let address = serve(echo_and_backlog(layer)).await;
     for path in ["/echo", "/backlog"] {
         for protocol in PROTOCOLS {
             for code in [Some(1000), Some(1001), Some(4001), None] {
@@ -94,11 +100,7 @@ async fn a_client_that_leaves_is_no_failure() {
         let log = Log::start();
         let websockets = WebSockets::new();
         let (layer, mut reports) = observed(layer_with(&websockets));
-        let app = axum::Router::new()
-            .route("/echo", catching(echo_everything))
-            .route("/backlog", catching(send_backlog))
-            .layer(layer);
-        let address = serve(app).await;
+        let address = serve(echo_and_backlog(layer)).await;
         for path in ["/echo", "/backlog"] {
             let client = Raw::open(address, path).await;
             match reset {

@@ -71,6 +71,21 @@ impl SlowHandshakes {
         }
     }
 
+    /// Connects a client, and returns when its handshake waits. The client's result is how its
+    /// connection was closed.
+    async fn begin_handshake(
+        &mut self,
+        protocol: Protocol,
+        address: SocketAddr,
+    ) -> JoinHandle<(u16, String)> {
+        let client = tokio::spawn(async move {
+            let mut client = connect_over(protocol, address, "/").await;
+            closed(&mut client).await
+        });
+        within(self.started.recv()).await.unwrap();
+        client
+    }
+
     /// Begins to close all connections while a handshake of `client` is being answered, and
     /// answers it after that. Returns the task that closes.
     async fn release_while<C>(&mut self, client: JoinHandle<C>, closing: JoinHandle<()>) -> C {
@@ -89,11 +104,7 @@ async fn close_all_waits_for_a_handshake_in_flight_and_closes_it() {
     for protocol in PROTOCOLS {
         let mut server = SlowHandshakes::new();
         let address = serve(server.app.clone()).await;
-        let client = tokio::spawn(async move {
-            let mut client = connect_over(protocol, address, "/").await;
-            closed(&mut client).await
-        });
-        within(server.started.recv()).await.unwrap();
+        let client = server.begin_handshake(protocol, address).await;
         assert_eq!(server.websockets.count(), 0);
         let websockets = server.websockets.clone();
         let closing = tokio::spawn(async move { websockets.close_all(restart()).await });
@@ -132,11 +143,7 @@ async fn shut_down_closes_later_websockets_too() {
     for protocol in PROTOCOLS {
         let mut server = SlowHandshakes::new();
         let address = serve(server.app.clone()).await;
-        let client = tokio::spawn(async move {
-            let mut client = connect_over(protocol, address, "/").await;
-            closed(&mut client).await
-        });
-        within(server.started.recv()).await.unwrap();
+        let client = server.begin_handshake(protocol, address).await;
         let websockets = server.websockets.clone();
         let closing = tokio::spawn(async move { websockets.shut_down(restart()).await });
         let received = server.release_while(client, closing).await;
@@ -163,11 +170,7 @@ async fn axums_graceful_shutdown_ends_with_a_late_handshake_over_http2() {
             .with_graceful_shutdown(async { drop(stopped.await) })
             .await
     });
-    let client = tokio::spawn(async move {
-        let mut client = connect_over(Protocol::Http2, address, "/").await;
-        closed(&mut client).await
-    });
-    within(server.started.recv()).await.unwrap();
+    let client = server.begin_handshake(Protocol::Http2, address).await;
     stop.send(()).unwrap();
     let websockets = server.websockets.clone();
     let closing = tokio::spawn(async move { websockets.shut_down(restart()).await });

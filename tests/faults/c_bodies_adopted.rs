@@ -1,22 +1,20 @@
 //! Which error responses are adopted: by charset, without a content type, and within a time.
 
 use std::{
-    pin::Pin,
-    task::{Context, Poll},
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
-use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use tower::{BoxError, Layer, ServiceExt as _, service_fn};
 use tower_exception::{ExceptionLayer, config::Configured};
 use tower_http::services::ServeDir;
 
-use crate::support::{Received, Server, body, observed, request, within};
+use crate::support::{Received, Server, body, endless_empty_frames, observed, request, within};
 
 fn adopting() -> ExceptionLayer<Configured> {
     ExceptionLayer::new().adopt_error_responses()
@@ -240,25 +238,10 @@ async fn the_time_limit_is_five_seconds() {
     }
 }
 
-/// An endless body of empty frames, each ready at once.
-struct Busy;
-
-impl Body for Busy {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
-    }
-}
-
 #[tokio::test]
 async fn a_body_that_is_always_ready_and_never_sends_anything_has_the_time_limit_too() {
     let service = service_fn(async |_: Request<()>| {
-        Ok::<_, BoxError>(error(Some("text/plain"), UnsyncBoxBody::new(Busy)))
+        Ok::<_, BoxError>(error(Some("text/plain"), endless_empty_frames()))
     });
     let layer = adopting().adopt_error_responses_within(Duration::from_millis(50));
     let response = within(layer.layer(service).oneshot(Request::new(()))).await;

@@ -1,12 +1,11 @@
 //! Section D: each failure is reported once, with the outcome that the client received.
 
-use std::{convert::Infallible, io, time::Duration};
+use std::{io, time::Duration};
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{Method, Request, Response, StatusCode};
-use http_body::Frame;
-use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use http_body_util::{Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_exception::{
@@ -14,7 +13,9 @@ use tower_exception::{
 };
 use tracing::Level;
 
-use crate::support::{BoxError, Inner, PROTOCOLS, Protocol, Server, log::Log, observed, request};
+use crate::support::{
+    BoxError, Inner, PROTOCOLS, Protocol, Server, body, first_then, log::Log, observed, request,
+};
 
 /// Returns a service that responds as `respond` does, whatever the request.
 fn service<B>(
@@ -95,14 +96,7 @@ async fn two_unconfigured_layers_report_an_attached_exception_once() {
 }
 
 fn db_gone() -> Response<UnsyncBoxBody<Bytes, BoxError>> {
-    let frames = stream::unfold(0, |frame| async move {
-        if frame == 0 {
-            return Some((Ok(Frame::data(Bytes::from("first"))), 1));
-        }
-        tokio::task::yield_now().await;
-        Some((Err::<Frame<Bytes>, BoxError>("db gone".into()), 2))
-    });
-    Response::new(StreamBody::new(Box::pin(frames)).boxed_unsync())
+    Response::new(UnsyncBoxBody::new(first_then(|| Err("db gone".into()))))
 }
 
 // D2
@@ -262,19 +256,11 @@ async fn a_failure_whose_handler_is_dropped_by_an_outer_timeout_is_reported_as_a
 #[tokio::test]
 async fn an_error_response_that_is_being_read_is_reported_as_aborted() {
     let slow_text = service(|| {
-        let frames = stream::unfold(0, |frame| async move {
-            match frame {
-                0 => Some((Ok(Frame::data(Bytes::from("dead "))), 1)),
-                _ => std::future::pending().await,
-            }
-        });
-        let body = StreamBody::new(Box::pin(frames)).boxed_unsync();
+        let text = body(stream::iter([Ok("dead ")]).chain(stream::pending()));
         let response = Response::builder()
             .status(StatusCode::BAD_GATEWAY)
             .header("content-type", "text/plain");
-        Ok(response
-            .body::<UnsyncBoxBody<Bytes, Infallible>>(body)
-            .unwrap())
+        Ok(response.body(text).unwrap())
     });
     let (layer, mut reports) = observed(ExceptionLayer::new().adopt_error_responses());
     let server = Server::start(layer.layer(slow_text)).await;

@@ -334,18 +334,14 @@ async fn a_pooled_connection_is_put_back_half_way_by_both_ways_of_raising() {
     let next = take().command(async || {}).await;
     assert_eq!(next.unwrap_err().to_string(), "502: unexpected result");
 
-    pool.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .unfinished = false;
+    take().0.unfinished = false;
     let caught = catch(async { take().command(suspends).await }).await;
     assert_eq!(caught.unwrap_err().to_string(), "410: sold out");
     let next = take().command(async || {}).await;
     assert_eq!(next.unwrap_err().to_string(), "502: unexpected result");
 
     // `catch` between the command and its connection leaves time to clean up.
-    pool.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .unfinished = false;
+    take().0.unfinished = false;
     let mut connection = take();
     let caught = catch(connection.command(suspends)).await;
     assert_eq!(caught.unwrap_err().to_string(), "410: sold out");

@@ -18,7 +18,7 @@ use tower_exception::{
     Caught, ExceptionLayer, HttpException, Phase, RequestHead, config::Configured, render::Rendered,
 };
 
-use crate::support::{PROTOCOLS, Protocol, Server, observed, request};
+use crate::support::{PROTOCOLS, Protocol, Server, endless_empty_frames, observed, request};
 
 // E8
 
@@ -257,22 +257,10 @@ async fn a_replied_body_that_panics_is_contained() {
 /// An endless body of empty frames does not occupy the thread.
 #[tokio::test]
 async fn a_replied_body_of_endless_empty_frames_is_no_grpc_message() {
-    struct Busy;
-    impl Body for Busy {
-        type Data = Bytes;
-        type Error = BoxError;
-
-        fn poll_frame(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-            Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
-        }
-    }
     let layer = ExceptionLayer::new().on(|_: Caught<HttpException>| {
         let response = Response::builder().status(404);
         let response = response.header(CONTENT_TYPE, "text/plain");
-        response.body(Busy).unwrap()
+        response.body(endless_empty_frames()).unwrap()
     });
     let service = service_fn(async |_: Request<()>| {
         Err::<Response<Full<Bytes>>, _>(BoxError::from(HttpException::gone("sold out")))

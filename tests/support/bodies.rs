@@ -16,6 +16,11 @@ where
     UnsyncBoxBody::new(StreamBody::new(frames))
 }
 
+/// Returns an endless body of empty frames, each ready at once.
+pub fn endless_empty_frames() -> UnsyncBoxBody<Bytes, BoxError> {
+    body(stream::repeat_with(|| Ok("")))
+}
+
 /// Returns a body that sends `first`, and then the result of `end`.
 pub fn first_then(
     end: fn() -> Result<Frame<Bytes>, BoxError>,

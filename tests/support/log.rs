@@ -13,10 +13,16 @@ thread_local! {
     static EVENTS: RefCell<Vec<LoggedEvent>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Captures each thread's events for the test on that thread.
+/// Passes each event, of any thread, to `sink` from now on. Only the first call has an effect.
 ///
 /// All threads share one subscriber. With one subscriber a thread, `tracing` may infer from a
 /// thread without a subscriber that no subscriber is interested in an event.
+pub fn pass_events_to(sink: fn(LoggedEvent)) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Sink(sink)).unwrap());
+}
+
+/// Captures each thread's events for the test on that thread.
 pub struct Log;
 
 /// One event, with its fields as text.
@@ -29,8 +35,7 @@ pub struct LoggedEvent {
 impl Log {
     /// Starts the capture with an empty log.
     pub fn start() -> Self {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
+        pass_events_to(|event| EVENTS.with_borrow_mut(|events| events.push(event)));
         EVENTS.take();
         Self
     }
@@ -55,7 +60,9 @@ impl LoggedEvent {
     }
 }
 
-impl Subscriber for Log {
+struct Sink(fn(LoggedEvent));
+
+impl Subscriber for Sink {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("tower_exception")
     }
@@ -71,11 +78,10 @@ impl Subscriber for Log {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let event = LoggedEvent {
+        self.0(LoggedEvent {
             level: *event.metadata().level(),
             fields: fields.0,
-        };
-        EVENTS.with_borrow_mut(|events| events.push(event));
+        });
     }
 
     fn enter(&self, _: &span::Id) {}

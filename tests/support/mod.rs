@@ -22,7 +22,7 @@ mod server;
 pub mod websocket;
 
 pub use self::{
-    bodies::{body, first_then},
+    bodies::{body, endless_empty_frames, first_then},
     client::{Client, PROTOCOLS, Protocol, request},
     deadline::{LIMIT, within},
     differences::Differences,

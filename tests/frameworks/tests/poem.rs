@@ -2,12 +2,12 @@
 
 mod client;
 mod readme;
+mod shared;
 
 use std::{io, net::SocketAddr};
 
 use client::get;
 use futures_util::stream;
-use http_body_util::{Full, combinators::BoxBody};
 use poem::{
     Body, EndpointExt as _, IntoEndpoint, Response, Route, Server,
     endpoint::TowerCompatExt as _,
@@ -15,19 +15,10 @@ use poem::{
     handler,
     listener::{Acceptor as _, Listener as _, TcpListener},
 };
+use shared::{NOT_FOUND, check_configured, check_plain, configured, items, not_found};
 use tower::{ServiceBuilder, service_fn};
-use tower_exception::{
-    Caught, ExceptionLayer, HttpException, Panic,
-    bytes::Bytes,
-    config::{Configured, LayerConfig},
-    http::{self, StatusCode},
-};
+use tower_exception::ExceptionLayer;
 use tower_exception_frameworks::poem::Below;
-
-const NOT_FOUND: &str = r#"{"detail":"Item not found"}"#;
-
-/// Response to an error and to a panic that no handler matches.
-const DEFAULT_500: &str = r#"{"detail":"Internal Server Error"}"#;
 
 /// Serves `app` for as long as the runtime exists.
 async fn serve(app: impl IntoEndpoint<Endpoint: 'static> + Send + 'static) -> SocketAddr {
@@ -36,10 +27,6 @@ async fn serve(app: impl IntoEndpoint<Endpoint: 'static> + Send + 'static) -> So
     let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
     tokio::spawn(Server::new_with_acceptor(acceptor).run(app));
     address
-}
-
-fn not_found() -> HttpException {
-    HttpException::not_found("Item not found")
 }
 
 #[handler]
@@ -77,49 +64,15 @@ fn routes() -> Route {
         .at("/panics", panics)
 }
 
-/// Returns a layer that makes a 410 of each 404, and a 503 of each panic.
-fn configured() -> ExceptionLayer<Configured> {
-    ExceptionLayer::new()
-        .on_status(StatusCode::NOT_FOUND, |caught: Caught<HttpException>| {
-            let path = caught.request().uri().path().to_owned();
-            HttpException::new(StatusCode::GONE).with_detail(path)
-        })
-        .on_panic(|_: Caught<Panic>| HttpException::service_unavailable("we are on it"))
-}
-
-async fn check_handlers<C: LayerConfig>(
-    layer: ExceptionLayer<C>,
-    raised: impl Fn(&str) -> (u16, String),
-    panicked: (u16, &str),
-) {
-    let address = serve(routes().with(Below(layer))).await;
-    assert_eq!(get(address, "/item").await, (200, "plumbus".to_owned()));
-    for path in ["/returns", "/raises", "/raises_async"] {
-        assert_eq!(get(address, path).await, raised(path), "{path}");
-    }
-    let panicked = (panicked.0, panicked.1.to_owned());
-    assert_eq!(get(address, "/panics").await, panicked);
-}
+/// Paths whose handlers fail.
+const FAILING: [&str; 3] = ["/returns", "/raises", "/raises_async"];
 
 #[tokio::test]
 async fn poems_handlers_return_raise_and_panic_below_the_layer() {
-    let raised = |_: &str| (404, NOT_FOUND.to_owned());
-    check_handlers(ExceptionLayer::new(), raised, (500, DEFAULT_500)).await;
-    let handled = |path: &str| (410, format!(r#"{{"detail":"{path}"}}"#));
-    let unavailable = (503, r#"{"detail":"we are on it"}"#);
-    check_handlers(configured(), handled, unavailable).await;
-}
-
-/// A tower service, as poem calls it.
-async fn items(
-    request: http::Request<BoxBody<Bytes, io::Error>>,
-) -> Result<http::Response<Full<Bytes>>, HttpException> {
-    match request.uri().path() {
-        "/item" => Ok(http::Response::new(Full::from("plumbus"))),
-        "/raises" => not_found().raise(),
-        "/panics" => panic!("on purpose"),
-        _ => Err(not_found()),
-    }
+    let address = serve(routes().with(Below(ExceptionLayer::new()))).await;
+    check_plain(address, &FAILING).await;
+    let address = serve(routes().with(Below(configured()))).await;
+    check_configured(address, &FAILING).await;
 }
 
 #[tokio::test]
@@ -128,21 +81,13 @@ async fn a_tower_service_below_the_layer_is_mounted_in_poem() {
         .layer(ExceptionLayer::new())
         .service(service_fn(items));
     let address = serve(plain.compat()).await;
-    assert_eq!(get(address, "/item").await, (200, "plumbus".to_owned()));
-    assert_eq!(get(address, "/returns").await, (404, NOT_FOUND.to_owned()));
-    assert_eq!(get(address, "/raises").await, (404, NOT_FOUND.to_owned()));
-    assert_eq!(get(address, "/panics").await, (500, DEFAULT_500.to_owned()));
+    check_plain(address, &["/returns", "/raises"]).await;
 
     let handled = ServiceBuilder::new()
         .layer(configured())
         .service(service_fn(items));
     let address = serve(handled.compat()).await;
-    assert_eq!(
-        get(address, "/x").await,
-        (410, r#"{"detail":"/x"}"#.to_owned())
-    );
-    let unavailable = r#"{"detail":"we are on it"}"#;
-    assert_eq!(get(address, "/panics").await, (503, unavailable.to_owned()));
+    check_configured(address, &["/x", "/raises"]).await;
 }
 
 #[tokio::test]

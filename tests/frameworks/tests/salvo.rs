@@ -2,6 +2,7 @@
 
 mod client;
 mod readme;
+mod shared;
 
 use std::{convert::Infallible, net::SocketAddr};
 
@@ -12,21 +13,17 @@ use salvo::{
     Response, Router, Server, Service,
     conn::{Acceptor, Listener, TcpListener},
     handler,
-    http::{HeaderValue, ReqBody, StatusError},
+    http::{HeaderValue, StatusError},
     prelude::{TowerLayerCompat as _, TowerServiceCompat as _},
 };
+use shared::{NOT_FOUND, check_configured, check_plain, configured, items, not_found};
 use tower::{ServiceBuilder, service_fn};
 use tower_exception::{
-    Caught, ExceptionLayer, HttpException, Panic,
+    Caught, ExceptionLayer, HttpException,
     bytes::Bytes,
-    config::{Configured, LayerConfig},
     http::{self, StatusCode},
 };
 use tower_exception_frameworks::salvo::{Attached, Below};
-
-const NOT_FOUND: &str = r#"{"detail":"Item not found"}"#;
-/// Response to an error and to a panic that no handler matches.
-const DEFAULT_500: &str = r#"{"detail":"Internal Server Error"}"#;
 
 /// Serves `service` for as long as the runtime exists.
 async fn serve(service: impl Into<Service>) -> SocketAddr {
@@ -34,10 +31,6 @@ async fn serve(service: impl Into<Service>) -> SocketAddr {
     let address = acceptor.holdings()[0].local_addr.clone();
     tokio::spawn(Server::new(acceptor).serve(service.into()));
     address.into_std().unwrap()
-}
-
-fn not_found() -> HttpException {
-    HttpException::not_found("Item not found")
 }
 
 #[handler]
@@ -81,39 +74,20 @@ fn router() -> Router {
         .push(Router::with_path("conflict").get(conflict))
 }
 
-/// Returns a layer that makes a 410 of each 404, and a 503 of each panic.
-fn configured() -> ExceptionLayer<Configured> {
-    ExceptionLayer::new()
-        .on_status(StatusCode::NOT_FOUND, |caught: Caught<HttpException>| {
-            let path = caught.request().uri().path().to_owned();
-            HttpException::new(StatusCode::GONE).with_detail(path)
-        })
-        .on_panic(|_: Caught<Panic>| HttpException::service_unavailable("we are on it"))
-}
-
-async fn check_handlers<C: LayerConfig>(
-    layer: ExceptionLayer<C>,
-    raised: impl Fn(&str) -> (u16, String),
-    panicked: (u16, &str),
-) {
-    let address = serve(Router::new().hoop(Below(layer)).push(router())).await;
-    assert_eq!(get(address, "/item").await, (200, "plumbus".to_owned()));
-    for path in ["/returns", "/raises", "/raises_async"] {
-        assert_eq!(get(address, path).await, raised(path), "{path}");
-    }
-    assert_eq!(
-        get(address, "/panics").await,
-        (panicked.0, panicked.1.to_owned())
-    );
-}
+/// Paths whose handlers fail.
+const FAILING: [&str; 3] = ["/returns", "/raises", "/raises_async"];
 
 #[tokio::test]
 async fn salvos_handlers_return_raise_and_panic_below_the_layer() {
-    let raised = |_: &str| (404, NOT_FOUND.to_owned());
-    check_handlers(ExceptionLayer::new(), raised, (500, DEFAULT_500)).await;
-    let handled = |path: &str| (410, format!(r#"{{"detail":"{path}"}}"#));
-    let unavailable = (503, r#"{"detail":"we are on it"}"#);
-    check_handlers(configured(), handled, unavailable).await;
+    let address = serve(
+        Router::new()
+            .hoop(Below(ExceptionLayer::new()))
+            .push(router()),
+    )
+    .await;
+    check_plain(address, &FAILING).await;
+    let address = serve(Router::new().hoop(Below(configured())).push(router())).await;
+    check_configured(address, &FAILING).await;
 }
 
 #[tokio::test]
@@ -179,40 +153,19 @@ async fn a_body_that_fails_in_salvo_is_cut() {
     receive(address, "/").await.unwrap_err();
 }
 
-/// A tower service, as salvo calls it.
-async fn items(
-    request: http::Request<ReqBody>,
-) -> Result<http::Response<Full<Bytes>>, HttpException> {
-    match request.uri().path() {
-        "/item" => Ok(http::Response::new(Full::from("plumbus"))),
-        "/raises" => not_found().raise(),
-        "/panics" => panic!("on purpose"),
-        _ => Err(not_found()),
-    }
-}
-
 #[tokio::test]
 async fn a_tower_service_below_the_layer_is_mounted_in_salvo() {
     let plain = ServiceBuilder::new()
         .layer(ExceptionLayer::new())
         .service(service_fn(items));
     let address = serve(Router::with_path("{**rest}").goal(plain.compat())).await;
-    assert_eq!(get(address, "/item").await, (200, "plumbus".to_owned()));
-    assert_eq!(get(address, "/returns").await, (404, NOT_FOUND.to_owned()));
-    assert_eq!(get(address, "/raises").await, (404, NOT_FOUND.to_owned()));
-    assert_eq!(get(address, "/panics").await, (500, DEFAULT_500.to_owned()));
+    check_plain(address, &["/returns", "/raises"]).await;
 
     let handled = ServiceBuilder::new()
         .layer(configured())
         .service(service_fn(items));
     let address = serve(Router::with_path("{**rest}").goal(handled.compat())).await;
-    assert_eq!(get(address, "/item").await, (200, "plumbus".to_owned()));
-    assert_eq!(
-        get(address, "/x").await,
-        (410, r#"{"detail":"/x"}"#.to_owned())
-    );
-    let unavailable = r#"{"detail":"we are on it"}"#;
-    assert_eq!(get(address, "/panics").await, (503, unavailable.to_owned()));
+    check_configured(address, &["/x", "/raises"]).await;
 }
 
 #[tokio::test]
