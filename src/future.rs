@@ -206,12 +206,10 @@ where
                     }
                 }
             }
-            Some(Unhandled::Failed(failure)) => {
-                let failure = failure.clone();
-                *unhandled = None;
-                exchange.handle(failure, cx)
-            }
-            None => exchange.poll(cx),
+            Some(Unhandled::Failed(_)) | None => match unhandled.take().map(|it| *it) {
+                Some(Unhandled::Failed(failure)) => exchange.handle(failure, cx),
+                _ => exchange.poll(cx),
+            },
         },
         StateProjection::Running { .. } => exchange.poll(cx),
     };

@@ -16,7 +16,7 @@ use crate::{
     handler::table::{ErasedHandler, Handlers},
     render::{Render, Rendered, render_json},
     report::{Observers, Outcome, emit},
-    unwind::ignore_panic,
+    unwind::{catch_or, ignore_panic},
 };
 
 /// The treatment of failures that a layer is configured with.
@@ -42,12 +42,10 @@ pub struct RequestContext {
 impl RequestContext {
     /// Finds the handler of `failure`. The search runs user code: the `source` of errors.
     pub(crate) fn find_handler(&self, failure: &Failure) -> Option<(ErasedHandler, usize)> {
-        let mut found = None;
-        ignore_panic(|| {
-            let handler = self.handling.handlers.find(failure);
-            found = handler.map(|(handler, depth)| (Arc::clone(handler), depth));
-        });
-        found
+        catch_or(None, || {
+            let (handler, depth) = self.handling.handlers.find(failure)?;
+            Some((Arc::clone(handler), depth))
+        })
     }
 
     pub(crate) fn render(&self, exception: &HttpException) -> Rendered {
@@ -76,13 +74,8 @@ impl RequestContext {
 
     /// Reports a failure that has no other use.
     pub(crate) fn report_failure(&self, failure: Failure, outcome: Outcome) {
-        if self.handling.observers.is_empty() {
-            emit(&failure, Some(&self.request), || outcome);
-            return drop_contained(failure);
-        }
-        let caught = Caught::of_failure(failure, self.request.clone());
-        self.report(&caught, outcome);
-        ignore_panic(|| drop(caught));
+        emit(&failure, Some(&self.request), || outcome);
+        self.call_observers(failure, outcome);
     }
 
     /// Calls the observers for a failure whose event another layer emits.

@@ -67,29 +67,55 @@ pub(crate) fn describes_body(name: &HeaderName) -> bool {
     }
 }
 
+/// Returns whether a header describes the body of a response with this status and nothing else.
+pub(crate) fn describes_only_body(name: &HeaderName, status: StatusCode) -> bool {
+    // In a 416, `content-range` has the length of the resource (RFC 9110, section 14.4).
+    let is_of_resource = status == StatusCode::RANGE_NOT_SATISFIABLE && *name == CONTENT_RANGE;
+    describes_body(name) && !is_of_resource
+}
+
 /// Removes every header that describes the body, because another body replaces it. `status` is that
 /// of the response.
 pub(crate) fn remove_representation(headers: &mut HeaderMap, status: StatusCode) {
-    // In a 416, `content-range` has the length of the resource (RFC 9110, section 14.4).
-    let stays =
-        |name: &HeaderName| status == StatusCode::RANGE_NOT_SATISFIABLE && *name == CONTENT_RANGE;
-    for name in CONTENT.iter().chain(&BODY).filter(|name| !stays(name)) {
-        headers.remove(name);
-    }
+    let is_removed = |name: &&HeaderName| describes_only_body(name, status);
+    remove_all(headers, CONTENT.iter().chain(&BODY).filter(is_removed));
     // It is empty for most responses, and then takes no allocation.
-    let others: Vec<_> = headers
-        .keys()
-        .filter(|name| describes_body(name) && !stays(name))
-        .cloned()
-        .collect();
+    let others: Vec<_> = headers.keys().filter(is_removed).cloned().collect();
     remove_all(headers, &others);
 }
 
 /// Removes every header that `names` lists.
-pub(crate) fn remove_all(headers: &mut HeaderMap, names: &[HeaderName]) {
+pub(crate) fn remove_all<'a>(
+    headers: &mut HeaderMap,
+    names: impl IntoIterator<Item = &'a HeaderName>,
+) {
     for name in names {
         headers.remove(name);
     }
+}
+
+/// Returns the length that the head declares. For a `HEAD` request, it is that of the body that a
+/// `GET` would receive.
+pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Returns whether a list header has a token, in any case of letters.
+pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    elements(headers, name).any(|other| other.eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// Returns the elements of a list header (RFC 9110, section 5.6.1).
+pub(crate) fn elements<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'a [u8]> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|element| !element.is_empty())
 }
 
 /// Sets a header that the response cannot do without. A [`HeaderMap`] that is full loses another

@@ -206,9 +206,7 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     ///
     /// They are cloned for every request, whether it fails or not.
     pub fn capture_headers(self) -> ExceptionLayer<Configured> {
-        let mut config = self.config.into_config();
-        Arc::make_mut(&mut config).capture_headers = true;
-        ExceptionLayer::of(config)
+        self.change(|config| config.capture_headers = true)
     }
 
     /// Turns the exceptions of WebSockets into close frames, before and after the handshake.
@@ -236,21 +234,17 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     /// ```
     #[cfg(feature = "websocket")]
     pub fn with_websockets(self, websockets: WebSockets) -> ExceptionLayer<Configured> {
-        let mut config = self.config.into_config();
-        Arc::make_mut(&mut config).set_websockets(websockets);
-        ExceptionLayer::of(config)
+        self.change(|config| config.set_websockets(websockets))
     }
 
     fn configure(self, change: impl FnOnce(&mut Handling)) -> ExceptionLayer<Configured> {
-        let mut config = self.config.into_config();
-        change(Arc::make_mut(&mut Arc::make_mut(&mut config).handling));
-        ExceptionLayer::of(config)
+        self.change(|config| change(Arc::make_mut(&mut config.handling)))
     }
-}
 
-impl ExceptionLayer<Configured> {
-    pub(crate) fn of(config: Arc<Config>) -> Self {
-        Self {
+    pub(crate) fn change(self, change: impl FnOnce(&mut Config)) -> ExceptionLayer<Configured> {
+        let mut config = self.config.into_config();
+        change(Arc::make_mut(&mut config));
+        ExceptionLayer {
             config: Configured::new(config),
         }
     }

@@ -1,7 +1,5 @@
 //! Settings of the layer that choose the protocols of its responses.
 
-use std::sync::Arc;
-
 use crate::{
     exchange::{Configured, LayerConfig},
     layer::ExceptionLayer,
@@ -30,8 +28,6 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     /// // POST /orders with `content-type: application/grpc`  ->  401 {"detail":"who are you?"}
     /// ```
     pub fn without_grpc(self) -> ExceptionLayer<Configured> {
-        let mut config = self.config.into_config();
-        Arc::make_mut(&mut config).without_grpc = true;
-        ExceptionLayer::of(config)
+        self.change(|config| config.without_grpc = true)
     }
 }

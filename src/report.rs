@@ -147,7 +147,8 @@ fn emit_event(failure: &Failure, request: Option<&RequestHead>, outcome: Outcome
             };
         }
         let is_server_fault = mechanism == Mechanism::Panicked || is_server_fault(outcome, phase);
-        let is_harmless = failure.is_client_fault() || is_abandoned_refusal(failure, outcome);
+        let is_harmless =
+            failure.client_fault().is_some() || is_abandoned_refusal(failure, outcome);
         if is_server_fault && !is_harmless {
             event!(error);
         } else {

@@ -26,10 +26,10 @@ pub(crate) fn catch_or<T>(otherwise: T, code: impl FnOnce() -> T) -> T {
 /// Runs `code` and ignores a panic in it.
 #[cold]
 pub(crate) fn ignore_panic(code: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
+    if let Err(payload) = catch(code) {
         // The payload's own `Drop` may panic, and so may the `Drop` of that panic's payload, and so
         // on. The second payload is forgotten, which runs no user code.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        if let Err(payload) = catch(|| drop(payload)) {
             mem::forget(payload);
         }
     }

@@ -15,14 +15,17 @@ use bytes::{Bytes, BytesMut};
 use http::{Response, header::CONTENT_TYPE, response::Parts};
 use http_body::{Body, Frame};
 
-use self::{deadline::Deadline, settings::declared_length};
+use self::deadline::Deadline;
 pub(crate) use self::{
     replayed::ReplayedBody,
     settings::{Adoption, Candidate},
 };
 use crate::{
-    error::BoxError, exception::HttpException, headers::remove_representation,
-    raise::poll::catch_poll, unwind::ignore_panic,
+    error::BoxError,
+    exception::HttpException,
+    headers::{declared_length, remove_representation},
+    raise::poll::catch_poll,
+    unwind::ignore_panic,
 };
 
 /// Number of frames that one poll reads before it lets other tasks run. A text has a few frames.

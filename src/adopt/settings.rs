@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use http::{
-    HeaderMap, Response,
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    Response,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use http_body::Body;
 
-use crate::{headers::is_utf8_text, unwind::catch_or};
+use crate::{
+    headers::{declared_length, is_utf8_text},
+    unwind::catch_or,
+};
 
 /// Default limit of the text that is adopted: more than any error text in practice, and little
 /// enough to hold in memory.
@@ -90,10 +93,4 @@ impl Candidate {
             || !matches!(text.trim_ascii_start(), [b'<' | b'{' | b'[' | b'"', ..])
                 && !text.iter().any(is_control)
     }
-}
-
-/// Returns the length that the head declares. For a `HEAD` request, it is that of the body that a
-/// `GET` would receive.
-pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

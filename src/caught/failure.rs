@@ -209,7 +209,8 @@ impl Failure {
         if let Some(fault) = self.client_fault() {
             return Some(fault.exception());
         }
-        if known::IS_ANY_KNOWN {
+        // The errors of an exception or a panic are this crate's own.
+        if known::IS_ANY_KNOWN && matches!(self.kind, FailureKind::Error(..)) {
             let mut errors = self.errors().enumerate();
             errors.find_map(|(depth, error)| status_for(error, depth == 0))
         } else {
@@ -217,15 +218,11 @@ impl Failure {
         }
     }
 
-    /// Returns whether the failure is a fault of the client: a request body that the client has
+    /// Returns the fault of the client that the failure is: a request body that the client has
     /// malformed or has not sent to its end.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn is_client_fault(&self) -> bool {
-        self.client_fault().is_some()
-    }
-
+    ///
     /// An error that has another one as its source is the application's, whatever that source is.
-    fn client_fault(&self) -> Option<ClientFault> {
+    pub(crate) fn client_fault(&self) -> Option<ClientFault> {
         match &self.kind {
             FailureKind::Error(error, _) if self.may_be_of_request_body => {
                 ClientFault::of(&**error)

@@ -6,6 +6,8 @@
 
 #[cfg(feature = "tonic")]
 use bytes::Bytes;
+#[cfg(feature = "tonic")]
+use http::HeaderName;
 use http::{Extensions, Response};
 use http_body::Body;
 
@@ -14,6 +16,8 @@ use super::{
     fingerprint::{Fingerprint, exact_length, exact_length_or},
     pending_report::PendingReport,
 };
+#[cfg(feature = "tonic")]
+use crate::grpc::{GRPC_MESSAGE, GRPC_STATUS};
 use crate::{
     caught::{
         Mechanism, Phase,
@@ -200,21 +204,17 @@ fn pending<B>(
     context: Option<&RequestContext>,
     response: &Response<B>,
 ) -> Option<PendingReport> {
-    match (inner, context) {
-        (Some(inner), Some(context)) => {
+    match inner {
+        Some(inner) => {
             inner.add(context);
             Some(inner)
         }
-        (Some(inner), None) => Some(inner),
-        (None, None) if !report::has_events() => None,
-        (None, context) => {
-            let outcome = Outcome::of(response);
-            Some(PendingReport::new(
-                failure.clone(),
-                context.cloned(),
-                outcome,
-            ))
-        }
+        None if context.is_none() && !report::has_events() => None,
+        None => Some(PendingReport::new(
+            failure.clone(),
+            context.cloned(),
+            Outcome::of(response),
+        )),
     }
 }
 
@@ -227,7 +227,7 @@ fn report_now(
 ) {
     match (inner, context) {
         (Some(inner), context) => {
-            context.into_iter().for_each(|context| inner.add(context));
+            inner.add(context);
             inner.report(outcome());
             drop_contained(failure);
         }
@@ -260,8 +260,8 @@ fn has_tonic_status(extensions: &Extensions) -> bool {
 fn tonic_status<B: Body>(response: &Response<B>) -> Option<Attached> {
     let status = response.extensions().get::<tonic::Status>()?;
     let rendered = status.clone().into_http::<Bytes>();
-    let has_same = |name: &str| response.headers().get(name) == rendered.headers().get(name);
-    let is_replaced = !has_same("grpc-status") || !has_same("grpc-message");
+    let has_same = |name: &HeaderName| response.headers().get(name) == rendered.headers().get(name);
+    let is_replaced = !has_same(&GRPC_STATUS) || !has_same(&GRPC_MESSAGE);
     Some(Attached {
         failure: Failure {
             mechanism: Mechanism::Attached,

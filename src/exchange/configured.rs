@@ -95,7 +95,8 @@ impl Exchange for ConfiguredExchange {
         if has_attached(&response) {
             return self.inspect_attached(response, cx);
         }
-        if let (Some(settings), false) = (&self.context().handling.adoption, is_final(&response)) {
+        let adoption = self.context().handling.adoption.as_ref();
+        if let Some(settings) = adoption.filter(|_| !is_final(&response)) {
             if let Some(candidate) = Candidate::of(&response, settings) {
                 return Inspection::Adopt(AdoptingResponse::new(response, candidate, settings));
             }

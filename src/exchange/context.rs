@@ -5,7 +5,7 @@ use std::{any::Any, thread};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{CONTENT_RANGE, SET_COOKIE, VARY},
+    header::{SET_COOKIE, VARY},
     response::Parts,
 };
 
@@ -17,15 +17,16 @@ use crate::{
     grpc,
     handler::{Reply, ReplyKind},
     handling::RequestContext,
-    headers::{FRAMING, describes_body},
+    headers::{FRAMING, describes_only_body},
     render::{
         framing::{drop_connection, without_body},
         response::{
-            drop_contained, empty_response, fallback_response, handshake_rejection, render_failure,
-            render_into, rerender_into,
+            empty_response, fallback_response, handshake_rejection, render_failure, render_into,
+            rerender_into,
         },
     },
     report::Outcome,
+    unwind::ignore_panic,
     websocket::Upgrade,
 };
 
@@ -54,14 +55,13 @@ impl RequestContext {
                 return closed;
             }
         }
-        if let Some(head) = head {
-            let mut response = self.rerender_default(failure, rejection, head);
-            drop_connection(&mut response, self.request.version());
-            return decision(response);
-        }
-        let mut response = empty_response();
         // Observers receive the exception with its headers.
         let keep_headers = !self.handling.observers.is_empty();
+        let is_carried = head.is_some();
+        let mut response = match head {
+            Some(head) => Response::from_parts(head, AnswerBody::from(Bytes::new())),
+            None => empty_response(),
+        };
         render_failure(
             &mut response,
             failure,
@@ -69,31 +69,14 @@ impl RequestContext {
             self.format,
             |response, exception| {
                 let render = |exception: &_| self.render(exception);
-                render_into(response, exception, render, self.format, keep_headers);
+                match is_carried {
+                    true => rerender_into(response, exception, render, self.format),
+                    false => render_into(response, exception, render, self.format, keep_headers),
+                }
             },
         );
         drop_connection(&mut response, self.request.version());
         decision(response)
-    }
-
-    /// Renders into the response that carried the failure.
-    fn rerender_default(
-        &self,
-        failure: &mut Failure,
-        rejection: Option<HttpException>,
-        head: Parts,
-    ) -> Response<AnswerBody> {
-        let mut response = Response::from_parts(head, AnswerBody::from(Bytes::new()));
-        render_failure(
-            &mut response,
-            failure,
-            rejection,
-            self.format,
-            |response, exception| {
-                rerender_into(response, exception, |it| self.render(it), self.format);
-            },
-        );
-        response
     }
 
     /// Reports a failure for which a default was decided, or leaves it to an outer layer. `inner`
@@ -199,7 +182,8 @@ impl RequestContext {
         let mut response = empty_response();
         let render = |exception: &_| self.render(exception);
         render_into(&mut response, &mut exception, render, self.format, false);
-        drop_contained(exception);
+        // Its source is user code.
+        ignore_panic(|| drop(exception));
         drop_connection(&mut response, self.request.version());
         response
     }
@@ -244,9 +228,7 @@ fn keep_headers(response: &mut Response<AnswerBody>, carried: &HeaderMap, failur
     };
     let mut kept: Vec<(HeaderName, HeaderValue)> = Vec::new();
     for (name, value) in carried {
-        // In a 416, `content-range` has the length of the resource (RFC 9110, section 14.4).
-        let is_of_resource = name == CONTENT_RANGE && status == StatusCode::RANGE_NOT_SATISFIABLE;
-        let is_of_body = describes_body(name) && !is_of_resource || FRAMING.contains(name);
+        let is_of_body = describes_only_body(name, status) || FRAMING.contains(name);
         let is_replied = match ADDITIVE.contains(name) {
             true => reply.get_all(name).iter().any(|replied| replied == value),
             false => reply.contains_key(name),

@@ -2,13 +2,19 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    HeaderName, HeaderValue, Response, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use http_body::Body;
 use http_body_util::Full;
 
-use crate::{exception::Exception, render::response::converted_length, unwind::catch_or};
+use crate::{
+    exception::Exception,
+    grpc::{GRPC_MESSAGE, GRPC_STATUS},
+    headers::declared_length,
+    render::response::converted_length,
+    unwind::catch_or,
+};
 
 /// Parts of a rendered response that a middleware changes if it replaces the response.
 #[derive(Clone, PartialEq)]
@@ -32,7 +38,11 @@ impl Fingerprint {
             content_encoding: value(&CONTENT_ENCODING),
             grpc_status: value(&GRPC_STATUS),
             grpc_message: value(&GRPC_MESSAGE),
-            length: declared_length(headers, length),
+            // The response to a `HEAD` declares the length of the body that it does not have.
+            length: match length {
+                None | Some(0) => declared_length(headers).or(length),
+                length => length,
+            },
         }
     }
 
@@ -64,19 +74,6 @@ impl Fingerprint {
         self.status != rendered.status
             || self.grpc_status != rendered.grpc_status
             || self.grpc_message != rendered.grpc_message
-    }
-}
-
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-
-/// Returns the length of a body. The response to a `HEAD` declares that of the body that it does
-/// not have.
-fn declared_length(headers: &HeaderMap, length: Option<u64>) -> Option<u64> {
-    let declared = || headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
-    match length {
-        None | Some(0) => declared().or(length),
-        length => length,
     }
 }
 

@@ -35,11 +35,11 @@ impl PendingReport {
         })))))
     }
 
-    /// Adds a layer further out, which has passed the response on.
-    pub(super) fn add(&self, context: &RequestContext) {
-        let mut report = self.0.lock();
-        if let Some(report) = &mut *report {
-            report.contexts.push(context.clone());
+    /// Adds a layer further out, which has passed the response on. It has a context if it may have
+    /// observers.
+    pub(super) fn add(&self, context: Option<&RequestContext>) {
+        if let Some(report) = &mut *self.0.lock() {
+            report.contexts.extend(context.cloned());
         }
     }
 

@@ -42,12 +42,9 @@ use crate::{
 #[non_exhaustive]
 pub struct Unconfigured;
 
+/// A request, before and after the head of its response is sent.
+#[derive(Clone, Copy)]
 pub struct PlainExchange {
-    format: ResponseFormat,
-    may_read_body: MayReadBody,
-}
-
-pub struct PlainBodyContext {
     format: ResponseFormat,
     may_read_body: MayReadBody,
 }
@@ -56,7 +53,7 @@ impl Sealed for Unconfigured {}
 
 impl LayerConfig for Unconfigured {
     type Exchange = PlainExchange;
-    type BodyContext = PlainBodyContext;
+    type BodyContext = PlainExchange;
 
     #[inline]
     fn begin<B>(&self, request: &mut Request<B>) -> PlainExchange {
@@ -72,7 +69,7 @@ impl LayerConfig for Unconfigured {
 }
 
 impl Exchange for PlainExchange {
-    type BodyContext = PlainBodyContext;
+    type BodyContext = PlainExchange;
 
     /// An attached exception has this layer's rendering already, except for `HEAD` and gRPC
     /// requests, which the code that rendered it did not know. It is reported if there are events.
@@ -151,11 +148,8 @@ impl Exchange for PlainExchange {
     }
 
     #[inline]
-    fn finish(&mut self) -> PlainBodyContext {
-        PlainBodyContext {
-            format: self.format,
-            may_read_body: self.may_read_body,
-        }
+    fn finish(&mut self) -> Self {
+        *self
     }
 }
 
@@ -192,7 +186,7 @@ impl PlainExchange {
     }
 }
 
-impl BodyContext for PlainBodyContext {
+impl BodyContext for PlainExchange {
     fn set_response_head(&mut self, head: &HeaderMap) {
         self.format = self.format.of_response(head);
     }
@@ -224,10 +218,6 @@ impl BodyContext for PlainBodyContext {
 
     #[cold]
     fn trailers(&self, failure: Failure) -> Trailers {
-        let exchange = PlainExchange {
-            format: self.format,
-            may_read_body: self.may_read_body,
-        };
-        trailers_of(exchange, failure)
+        trailers_of(*self, failure)
     }
 }

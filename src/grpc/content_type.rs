@@ -1,11 +1,12 @@
 //! Content types of gRPC and gRPC-Web.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Version,
+    HeaderMap, HeaderValue, Version,
     header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TE, TRAILER},
 };
 
 use super::metadata::GRPC_STATUS;
+use crate::headers::has_token;
 
 /// Content type of gRPC or of gRPC-Web.
 ///
@@ -75,29 +76,20 @@ impl GrpcContentType {
     fn parse(content_type: &[u8]) -> Option<Self> {
         let rest = strip_prefix(content_type, b"application/grpc")?;
         let rest = rest.split(|byte| *byte == b';').next()?.trim_ascii_end();
-        let (encoding, rest) = if let Some(rest) = strip_prefix(rest, b"-web-text") {
-            (StatusEncoding::Base64Frame, rest)
+        let ([plain, proto, json], rest) = if let Some(rest) = strip_prefix(rest, b"-web-text") {
+            ([Self::WebText, Self::WebTextProto, Self::WebText], rest)
         } else if let Some(rest) = strip_prefix(rest, b"-web") {
-            (StatusEncoding::Frame, rest)
+            ([Self::Web, Self::WebProto, Self::WebJson], rest)
         } else {
-            (StatusEncoding::Trailers, rest)
+            ([Self::Grpc, Self::GrpcProto, Self::GrpcJson], rest)
         };
-        let suffix = match rest {
-            [] => rest,
-            [b'+', suffix @ ..] if !suffix.is_empty() => suffix,
-            _ => return None,
-        };
-        let (proto, json) = (is(suffix, b"proto"), is(suffix, b"json"));
-        Some(match encoding {
-            StatusEncoding::Trailers | StatusEncoding::Unsent if proto => Self::GrpcProto,
-            StatusEncoding::Trailers | StatusEncoding::Unsent if json => Self::GrpcJson,
-            StatusEncoding::Trailers | StatusEncoding::Unsent => Self::Grpc,
-            StatusEncoding::Frame if proto => Self::WebProto,
-            StatusEncoding::Frame if json => Self::WebJson,
-            StatusEncoding::Frame => Self::Web,
-            StatusEncoding::Base64Frame if proto => Self::WebTextProto,
-            StatusEncoding::Base64Frame => Self::WebText,
-        })
+        match rest {
+            [] => Some(plain),
+            [b'+', suffix @ ..] if is(suffix, b"proto") => Some(proto),
+            [b'+', suffix @ ..] if is(suffix, b"json") => Some(json),
+            [b'+', _, ..] => Some(plain),
+            _ => None,
+        }
     }
 
     /// Returns the content type of a request of this version and with these headers.
@@ -107,7 +99,7 @@ impl GrpcContentType {
             return self;
         }
         // HTTP/1.0 has no trailers (RFC 9112, section 7.1.2).
-        let accepts_trailers = version == Version::HTTP_11 && lists(headers, &TE, "trailers");
+        let accepts_trailers = version == Version::HTTP_11 && has_token(headers, &TE, "trailers");
         match self {
             Self::Grpc if accepts_trailers => Self::Http1Trailers,
             Self::GrpcProto if accepts_trailers => Self::Http1TrailersProto,
@@ -127,7 +119,7 @@ impl GrpcContentType {
             Self::Http1 | Self::Http1Proto | Self::Http1Json => false,
             Self::Http1Trailers | Self::Http1TrailersProto | Self::Http1TrailersJson => {
                 // Trailers need the chunked coding (RFC 9112, section 7.1.2).
-                lists(headers, &TRAILER, GRPC_STATUS.as_str())
+                has_token(headers, &TRAILER, GRPC_STATUS.as_str())
                     && !headers.contains_key(CONTENT_LENGTH)
             }
             _ => true,
@@ -190,21 +182,13 @@ fn strip_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
 /// without them, a stream that fails is cut short.
 fn is_translated(headers: &HeaderMap) -> bool {
     let accepts = |value: &HeaderValue| value == "identity,deflate,gzip";
-    headers.get(ACCEPT_ENCODING).is_some_and(accepts) && lists(headers, &TE, "trailers")
-}
-
-/// Returns whether a list of comma-separated tokens has this one (RFC 9110, section 5.6.1).
-fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .any(|listed| is(listed.trim_ascii(), token.as_bytes()))
+    headers.get(ACCEPT_ENCODING).is_some_and(accepts) && has_token(headers, &TE, "trailers")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderName;
 
     #[test]
     fn a_status_follows_messages_over_http_1_only_if_the_server_sends_trailers() {

@@ -86,7 +86,7 @@ pub(crate) fn truncate(text: &mut String, max_len: usize) {
     let mut left = max_len.saturating_sub(max_encoded_len(ELLIPSIS));
     let mut end = 0;
     for char in text.chars() {
-        let char = char.encode_utf8(&mut [0; 4]).len();
+        let char = char.len_utf8();
         match left.checked_sub(max_encoded_len(&text[end..end + char])) {
             Some(rest) => left = rest,
             None => break,

@@ -18,12 +18,11 @@ mod visible;
 mod web;
 
 pub use code::GrpcCode;
-#[allow(unused_imports, reason = "for trailers that the service itself sends")]
-pub(crate) use trailers::restrict_trailers;
 pub(crate) use {
     content_type::{GrpcContentType, StatusEncoding},
+    metadata::{GRPC_MESSAGE, GRPC_STATUS},
     status::{code_of, is_status, render_into, rerender_into, restrict},
-    trailers::{FinalFrame, Trailers, failure_in_trailers, into_trailers},
+    trailers::{FinalFrame, Trailers, failure_in_trailers, into_trailers, restrict_trailers},
     transcode::{as_exception, is_for_grpc, no_such_method},
     web::{MessageTracker, TrackedBody},
 };

@@ -107,9 +107,7 @@ impl From<Status> for HttpException {
         };
         let mut exception = exception.clone();
         if !is_received(&status) {
-            let mut headers = exception.headers().clone();
-            add_missing(&mut headers, status.metadata().as_ref());
-            *exception.headers_mut() = headers;
+            add_missing(exception.headers_mut(), status.metadata().as_ref());
         }
         exception
     }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     exception::HttpException,
-    headers::{CONTENT, FRAMING, set},
+    headers::{CONTENT, FRAMING, remove_all, set},
 };
 
 /// Future of the trailers, which is pending while an async handler runs.
@@ -90,9 +90,7 @@ pub(crate) fn restrict_trailers(trailers: &mut HeaderMap) {
     if trailers.contains_key(DATE) {
         let fields = [GRPC_STATUS, GRPC_MESSAGE, GRPC_STATUS_DETAILS_BIN];
         let names: Vec<_> = trailers.keys().cloned().collect();
-        for name in names.iter().filter(|name| !fields.contains(name)) {
-            trailers.remove(name);
-        }
+        remove_all(trailers, names.iter().filter(|name| !fields.contains(name)));
     }
     limit_status(trailers);
 }
@@ -102,9 +100,7 @@ pub(crate) fn restrict_trailers(trailers: &mut HeaderMap) {
 /// A handler's response with messages of its own cannot follow the messages that were sent. It
 /// becomes UNKNOWN without a message.
 pub(crate) fn into_trailers(mut headers: HeaderMap) -> HeaderMap {
-    for name in CONTENT.iter().chain(&FRAMING) {
-        headers.remove(name);
-    }
+    remove_all(&mut headers, CONTENT.iter().chain(&FRAMING));
     if !headers.contains_key(GRPC_STATUS) {
         set(&mut headers, GRPC_STATUS, GrpcCode::Unknown.header_value());
     }

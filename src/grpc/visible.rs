@@ -18,7 +18,7 @@ use super::{
     message,
     metadata::{GRPC_MESSAGE, GRPC_STATUS_DETAILS_BIN},
 };
-use crate::{error::sources, exception::HttpException, unwind::catch_or};
+use crate::{error::sources, unwind::catch_or};
 
 /// Headers that every upstream's response has, and that no handler sets in the metadata.
 ///
@@ -103,22 +103,21 @@ pub(crate) fn withhold(headers: &mut HeaderMap, status: &Status) {
         }
     }
     if headers.contains_key(GRPC_MESSAGE) && !has_visible_message(status) {
-        headers.insert(GRPC_MESSAGE, message::encode(&reason(status)));
+        headers.insert(GRPC_MESSAGE, message::encode(reason(status)));
         headers.remove(GRPC_STATUS_DETAILS_BIN);
     }
 }
 
 /// Returns the canonical reason of the HTTP status of the status's code.
-pub(crate) fn reason(status: &Status) -> String {
+pub(crate) fn reason(status: &Status) -> &'static str {
     let http_status = GrpcCode::from(status.code()).http_status();
-    HttpException::new(http_status)
-        .detail_or_reason()
-        .to_string()
+    http_status.canonical_reason().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exception::HttpException;
     use http::HeaderValue;
     use std::{error::Error, fmt, io, sync::Arc};
     use tonic::{ConnectError, metadata::MetadataMap};

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     panic::resume_unwind,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use pin_project_lite::pin_project;
@@ -65,7 +65,7 @@ impl<F: Future> Future for Catch<F> {
             panic!("`Catch` polled after it was ready");
         };
         match catch_poll(cx, |cx| future.poll(cx)) {
-            Ok(poll) => Poll::Ready(Ok(ready!(poll))),
+            Ok(poll) => poll.map(Ok),
             Err(payload) => match downcast_payload(payload) {
                 Ok((exception, _)) => {
                     ignore_panic(|| slot.set(None));

@@ -3,19 +3,14 @@
 //! An exception that was raised without unwinding is turned into a payload as well, so that callers
 //! have one failure path for both ways of raising and for panics.
 
-use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
-    task::Context,
-    thread,
-};
+use std::{any::Any, task::Context, thread};
 
-use super::slot::{self, ChangedScope, Scope};
+use super::slot::{ChangedScope, Scope};
 #[cfg(feature = "websocket")]
 use crate::exception::UnwindToken;
 use crate::{
     exception::{Exception, HttpException, WebSocketException},
-    unwind::ignore_panic,
+    unwind::{catch, ignore_panic},
 };
 
 /// Way in which a caught exception was raised.
@@ -53,7 +48,7 @@ pub(crate) fn catch_poll_salvaging<T>(
     salvage: impl FnOnce(T) -> Option<Box<dyn Any + Send>>,
 ) -> thread::Result<T> {
     let scope = Scope::open(cx);
-    let result = catch_unwind(AssertUnwindSafe(|| poll(cx)));
+    let result = catch(|| poll(cx));
     match scope.close() {
         None => result,
         // A call of its own, also for a scope that turns out not to be filled: the path on which
@@ -70,22 +65,18 @@ fn take_raised<T>(
     result: thread::Result<T>,
     salvage: impl FnOnce(T) -> Option<Box<dyn Any + Send>>,
 ) -> thread::Result<T> {
-    if !changed.was_filled() {
+    let Some(exception) = changed.take() else {
         return result;
-    }
-    let exception = slot::take();
+    };
     let mut salvaged = None;
     ignore_panic(|| match result {
         Ok(value) => salvaged = salvage(value),
         Err(payload) => drop(payload),
     });
-    Err(match exception {
-        Some(exception) => Box::new(AsyncPayload {
-            exception,
-            salvaged,
-        }),
-        None => Box::new("the exception of a filled scope is missing"),
-    })
+    Err(Box::new(AsyncPayload {
+        exception,
+        salvaged,
+    }))
 }
 
 /// Takes what [`catch_poll_salvaging`] saved in `payload`.

@@ -81,45 +81,32 @@ pub(crate) struct ChangedScope {
 }
 
 impl ChangedScope {
-    /// Finishes the closing and returns whether the scope was filled. If so, the caller must call
-    /// [`take`].
+    /// Finishes the closing and takes the exception of the scope, if it was filled.
+    ///
+    /// Nested polls may share a context; then the last exception is the innermost poll's.
     #[cold]
-    pub(crate) fn was_filled(self) -> bool {
+    pub(crate) fn take(self) -> Option<Exception> {
         let Self { scope, innermost } = self;
         if innermost & !FLAGS == scope {
             if innermost & OUTER_CLOSED == OUTER_CLOSED {
                 // The address of the outer scope may already be another context's.
                 INNERMOST.set(0);
             }
-            return innermost & FILLED == FILLED && move_to_top(scope);
+            if innermost & FILLED == 0 {
+                return None;
+            }
+        } else {
+            // Another scope is still open. It stays the innermost one.
+            INNERMOST.set(match innermost {
+                0 => 0,
+                other => other | OUTER_CLOSED,
+            });
         }
-        // Another scope is still open. It stays the innermost one.
-        INNERMOST.set(match innermost {
-            0 => 0,
-            other => other | OUTER_CLOSED,
-        });
-        move_to_top(scope)
+        RAISED.with_borrow_mut(|raised| {
+            let filled = raised.iter().rposition(|(of, _)| *of == scope)?;
+            Some(raised.remove(filled).1)
+        })
     }
-}
-
-/// Moves the exception of the scope with this address to the top, and returns whether it has one.
-/// Nested polls may share a context; then the last exception is the innermost poll's.
-fn move_to_top(scope: usize) -> bool {
-    RAISED.with_borrow_mut(|raised| {
-        let found = raised.iter().rposition(|(of, _)| *of == scope);
-        if let Some(found) = found {
-            let exception = raised.remove(found);
-            raised.push(exception);
-        }
-        found.is_some()
-    })
-}
-
-/// Takes the exception of the filled scope that was just closed.
-#[cold]
-pub(crate) fn take() -> Option<Exception> {
-    let (_, exception) = RAISED.with_borrow_mut(Vec::pop)?;
-    Some(exception)
 }
 
 /// Fills the innermost scope with `exception`, or returns `exception` as the error if `cx` is not

@@ -83,7 +83,7 @@ struct UnwindingException {
     task: Option<task::Id>,
     /// The connection that `task` has polled last, if known.
     last_polled: Option<WatcherId>,
-    /// Number of connections that have asked for the copy, or [`RESOLVED`] and more.
+    /// Number of connections that have asked for the copy.
     claims: AtomicUsize,
     /// Whether the unwinding is known to be over.
     is_over: AtomicBool,
@@ -111,9 +111,6 @@ impl Drop for Unwinding {
         self.0.end();
     }
 }
-
-/// Value of [`UnwindingException::claims`] once the only claim is resolved.
-const RESOLVED: usize = usize::MAX / 2;
 
 /// Leaves a copy of `exception`, which is about to unwind, for the watchers.
 pub(super) fn remember_http(mut exception: HttpException) -> HttpException {
@@ -225,10 +222,7 @@ impl Claim {
             let give_up = deadline.min(Instant::now() + MAX_WAIT);
             let _ = timeout_at(give_up, raised.over.notified()).await;
         }
-        let is_only_claim = raised
-            .claims
-            .compare_exchange(1, RESOLVED, AcqRel, Acquire)
-            .is_ok();
+        let is_only_claim = raised.claims.load(Acquire) == 1;
         is_only_claim.then(|| raised.exception.clone())
     }
 }

@@ -10,14 +10,14 @@ use http_body::Body;
 use crate::{
     diagnostics,
     format::ResponseFormat,
-    headers::{FRAMING, set},
+    headers::{FRAMING, has_token, set},
     unwind::{catch_or, ignore_panic},
 };
 
 /// Drops the headers that the server sets. `connection: close` stays: over HTTP/1.x only the
 /// application knows that the connection is of no further use (RFC 9112, section 9.6).
 pub(super) fn drop_framing(headers: &mut HeaderMap, status: StatusCode) {
-    let closes = headers.get_all(CONNECTION).iter().any(names_close);
+    let closes = has_token(headers, &CONNECTION, "close");
     // A 426 names the protocol to upgrade to (RFC 9110, section 15.5.22).
     let upgrade = match status {
         StatusCode::UPGRADE_REQUIRED => headers.remove(UPGRADE),
@@ -39,12 +39,6 @@ pub(super) fn drop_framing(headers: &mut HeaderMap, status: StatusCode) {
     if let Some(upgrade) = upgrade {
         set(headers, UPGRADE, upgrade);
     }
-}
-
-/// Returns whether one of the options in a `connection` header is `close`.
-fn names_close(connection: &HeaderValue) -> bool {
-    let mut options = connection.as_bytes().split(|byte| *byte == b',');
-    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 /// Drops the headers of HTTP/1.x that an exception may set, if the request came over another

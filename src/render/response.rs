@@ -14,7 +14,6 @@ use crate::{
     format::ResponseFormat,
     grpc,
     headers::{FRAMING, describes_body, remove_representation, set},
-    unwind::ignore_panic,
 };
 
 /// Has `render` render the exception that stands for `failure`, to which no handler has replied.
@@ -185,12 +184,4 @@ pub(crate) fn handshake_rejection(
 
 pub(crate) fn empty_response<B: From<Bytes>>() -> Response<B> {
     Response::new(B::from(Bytes::new()))
-}
-
-/// Drops an exception that was rendered, and contains a panic in the `Drop` of its source.
-pub(crate) fn drop_contained(exception: HttpException) {
-    match exception.origin() {
-        Some(_) => ignore_panic(|| drop(exception)),
-        None => drop(exception),
-    }
 }

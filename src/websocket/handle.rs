@@ -14,11 +14,7 @@ use pin_project_lite::pin_project;
 use {
     super::handshake,
     crate::exception::HttpException,
-    http::{
-        HeaderValue, StatusCode,
-        header::{SEC_WEBSOCKET_VERSION, UPGRADE},
-        request::Parts,
-    },
+    http::{StatusCode, request::Parts},
     hyper::upgrade::OnUpgrade,
 };
 
@@ -132,9 +128,7 @@ impl WebSocketHandle {
                 "a `WebSocketHandle` requires an `ExceptionLayer` with `with_websockets`",
             );
         }
-        HttpException::new(StatusCode::UPGRADE_REQUIRED)
-            .with_header(UPGRADE, HeaderValue::from_static("websocket"))
-            .with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
+        handshake::upgrade_required()
     }
 
     /// Wraps a fallible callback into one for the upgraded connection, and catches its failures.

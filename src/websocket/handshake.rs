@@ -10,7 +10,7 @@ use bytes::Bytes;
 #[cfg(feature = "axum")]
 use http::request::Parts;
 use http::{
-    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
+    Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{
         ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
         SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -19,7 +19,12 @@ use http::{
 use hyper::ext::Protocol;
 use tungstenite::handshake::derive_accept_key;
 
-use crate::{caught::unshared::copy_of_value, exception::HttpException};
+use crate::{
+    caught::unshared::copy_of_value,
+    exception::HttpException,
+    headers::{elements, has_token},
+    render::response::empty_response,
+};
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const VERSION_13: HeaderValue = HeaderValue::from_static("13");
@@ -120,7 +125,7 @@ impl Handshake {
     pub(crate) fn accept<B: From<Bytes>>(&self) -> Result<Response<B>, HttpException> {
         let key = self.key.as_ref();
         let key = key.map_err(|fault| fault.rejection(self.version))?;
-        let mut response = Response::new(B::from(Bytes::new()));
+        let mut response = empty_response();
         if let Some(key) = key {
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
             let accept = derive_accept_key(key.as_bytes());
@@ -159,16 +164,21 @@ impl InvalidHandshake {
             Self::Version => {
                 let rejection = match version {
                     // HTTP/2 has no upgrade that a 426 could require.
-                    Version::HTTP_2 => HttpException::new(StatusCode::BAD_REQUEST),
-                    _ => HttpException::new(StatusCode::UPGRADE_REQUIRED)
-                        .with_header(UPGRADE, WEBSOCKET),
+                    Version::HTTP_2 => HttpException::new(StatusCode::BAD_REQUEST)
+                        .with_header(SEC_WEBSOCKET_VERSION, VERSION_13),
+                    _ => upgrade_required(),
                 };
-                rejection
-                    .with_detail("only version 13 of WebSocket is supported")
-                    .with_header(SEC_WEBSOCKET_VERSION, VERSION_13)
+                rejection.with_detail("only version 13 of WebSocket is supported")
             }
         }
     }
+}
+
+/// Returns the 426 that names the protocol to upgrade to, and its version.
+pub(crate) fn upgrade_required() -> HttpException {
+    HttpException::new(StatusCode::UPGRADE_REQUIRED)
+        .with_header(UPGRADE, WEBSOCKET)
+        .with_header(SEC_WEBSOCKET_VERSION, VERSION_13)
 }
 
 /// Returns the key of a valid handshake, or the first fault of an invalid one.
@@ -233,19 +243,4 @@ fn select_protocol(headers: &HeaderMap, protocols: Option<&Protocols>) -> Option
 fn is_token(element: &[u8]) -> bool {
     let is_in_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     !element.is_empty() && element.iter().all(is_in_token)
-}
-
-/// Returns whether a list header has a token, in any case of letters.
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    elements(headers, name).any(|other| other.eq_ignore_ascii_case(token.as_bytes()))
-}
-
-/// Returns the elements of a list header (RFC 9110, section 5.6.1).
-fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
-    headers
-        .get_all(name)
-        .into_iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii)
-        .filter(|element| !element.is_empty())
 }

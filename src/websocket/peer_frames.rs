@@ -6,7 +6,7 @@ use super::{
     frame::{FrameTracker, FrameVisitor, Head, RSV1, opcode},
     utf8::{NotUtf8, Utf8Validator},
 };
-use crate::exception::CloseCode;
+use crate::{exception::CloseCode, headers::elements};
 
 /// Extensions that a handshake has negotiated, by what they allow in a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,16 +24,14 @@ impl Extensions {
     /// Returns the extensions that the response to a handshake accepts.
     pub(crate) fn accepted_by(response_headers: &HeaderMap) -> Self {
         let mut accepted = Self::None;
-        for line in response_headers.get_all(SEC_WEBSOCKET_EXTENSIONS) {
-            for extension in line.as_bytes().split(|byte| *byte == b',') {
-                let name = extension.split(|byte| *byte == b';').next();
-                match name.unwrap_or_default().trim_ascii() {
-                    b"" => {}
-                    b"permessage-deflate" if accepted != Self::Other => {
-                        accepted = Self::PermessageDeflate;
-                    }
-                    _ => accepted = Self::Other,
+        for extension in elements(response_headers, &SEC_WEBSOCKET_EXTENSIONS) {
+            let name = extension.split(|byte| *byte == b';').next();
+            match name.unwrap_or_default().trim_ascii() {
+                b"" => {}
+                b"permessage-deflate" if accepted != Self::Other => {
+                    accepted = Self::PermessageDeflate;
                 }
+                _ => accepted = Self::Other,
             }
         }
         accepted
@@ -192,11 +190,11 @@ impl State {
 
     /// Calls `visit` with the bytes of the payload, without their mask and in pieces.
     fn unmask(&mut self, bytes: &[u8], mut visit: impl FnMut(&mut Self, &[u8])) {
+        let mut unmasked = [0; UNMASKED_BYTES];
         for masked in bytes.chunks(UNMASKED_BYTES) {
             let mut mask = self.mask;
             mask.rotate_left(self.position % 4);
             self.position += masked.len();
-            let mut unmasked = [0; UNMASKED_BYTES];
             unmasked[..masked.len()].copy_from_slice(masked);
             xor(&mut unmasked, masked.len(), u32::from_ne_bytes(mask));
             visit(self, &unmasked[..masked.len()]);
