@@ -28,7 +28,6 @@ use tokio::{
     net::TcpListener,
     sync::{broadcast::error::RecvError, oneshot},
 };
-use tower::BoxError;
 use tower_exception::{
     Caught, CloseCode, ExceptionLayer, Outcome, WebSocketException, WebSocketHandle, WebSockets,
 };
@@ -79,7 +78,7 @@ async fn chat(
 
 /// Runs after the handshake. An error that it returns closes the connection: a `WebSocketException`
 /// with its code and reason, any other error as its handler says, or with 1011.
-async fn converse(mut socket: WebSocket, mut member: Member) -> Result<(), BoxError> {
+async fn converse(mut socket: WebSocket, mut member: Member) -> tower_exception::Result<()> {
     loop {
         tokio::select! {
             message = socket.recv() => match message.transpose()? {

@@ -15,8 +15,9 @@ use axum::{
 use http::StatusCode;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tower::{BoxError, service_fn};
-use tower_exception::{Caught, ExceptionLayer, HttpException, Outcome, Panic};
+use tower_exception::{
+    Caught, ExceptionLayer, HttpException, Outcome, Panic, Reply, Result, prelude::*,
+};
 
 /// Error of the app, which knows nothing of HTTP.
 #[derive(Debug)]
@@ -59,6 +60,14 @@ fn unicorn(error: Caught<UnicornError>) -> HttpException {
     ))
 }
 
+/// Handles some errors of a type, and declines the others: the next handler is asked.
+fn disk(error: Caught<io::Error>) -> Reply {
+    match error.kind() {
+        io::ErrorKind::NotFound => HttpException::service_unavailable("there are no prices").into(),
+        _ => Reply::decline(),
+    }
+}
+
 /// Handles a status. Replies anything that is `IntoResponse`.
 async fn not_found(exception: Caught<HttpException>) -> impl IntoResponse {
     let path = exception.request().uri().path();
@@ -97,22 +106,39 @@ fn log(caught: &Caught, outcome: Outcome) {
 
 // The app.
 
-async fn item(Path(id): Path<u32>) -> Result<Json<u32>, HttpException> {
+async fn item(Path(id): Path<u32>) -> Result<Json<u32>> {
     match id {
         1 => Ok(Json(id)),
-        2 => Err(HttpException::gone("sold out")),
-        _ => Err(HttpException::not_found("no such item")),
+        2 => bail!(gone, "sold out"),
+        _ => bail!(not_found, "no such item"),
     }
 }
 
-/// Returns a service that fails, in a layer of its own, because a `Router` accepts only infallible
-/// services. The inner layer's default rendering is provisional: the outer layer's handlers replace
-/// it.
-fn failing(error: fn() -> BoxError) -> axum::routing::MethodRouter {
-    let service = service_fn(move |_: axum::extract::Request| async move {
-        Err::<axum::response::Response, _>(error())
-    });
-    axum::routing::get_service(service).layer(ExceptionLayer::new())
+async fn stable() -> Result<String> {
+    let name = "yolo".to_owned();
+    Err(StableError(UnicornError { name }))?
+}
+
+/// Raises a `UnicornError` from a function that returns no `Result`.
+async fn unicorns(Path(name): Path<String>) -> String {
+    stroke(name)
+}
+
+fn stroke(name: String) -> String {
+    match &*name {
+        "yolo" => UnicornError { name }.raise(),
+        _ => format!("{name} likes that"),
+    }
+}
+
+/// Returns an `io::Error` to which the handler replies.
+async fn prices() -> Result<String> {
+    Ok(tokio::fs::read_to_string("no-such-folder/prices.txt").await?)
+}
+
+/// Returns an `io::Error` to which the handler declines to reply.
+async fn error() -> Result<()> {
+    Err(io::Error::other("disk full"))?
 }
 
 async fn bug() -> &'static str {
@@ -122,20 +148,17 @@ async fn bug() -> &'static str {
 fn app() -> Router {
     Router::new()
         .route("/items/{id}", get(item))
-        .route(
-            "/stable",
-            failing(|| {
-                let name = "yolo".to_owned();
-                StableError(UnicornError { name }).into()
-            }),
-        )
-        .route("/error", failing(|| io::Error::other("disk full").into()))
+        .route("/unicorns/{name}", get(unicorns))
+        .route("/stable", get(stable))
+        .route("/prices", get(prices))
+        .route("/error", get(error))
         .route("/bug", get(bug))
         .layer(
             ExceptionLayer::new()
                 // Turns axum's own 404, 405 and rejections into exceptions.
                 .adopt_error_responses()
                 .on(unicorn)
+                .on(disk)
                 .on_status(StatusCode::NOT_FOUND, not_found)
                 .on(exception)
                 .on_panic(panicked)
@@ -151,7 +174,16 @@ async fn main() -> io::Result<()> {
     println!("{address}");
     println!("Try:");
     for path in [
-        "items/1", "items/2", "items/3", "items/x", "nowhere", "stable", "error", "bug",
+        "items/1",
+        "items/2",
+        "items/3",
+        "items/x",
+        "nowhere",
+        "unicorns/yolo",
+        "stable",
+        "prices",
+        "error",
+        "bug",
     ] {
         println!("  curl -i {address}/{path}");
     }

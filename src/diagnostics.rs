@@ -1,9 +1,8 @@
 //! Warnings about the application's use of this crate: `tracing` events, with that feature.
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 
-use std::fmt;
 #[cfg(not(panic = "unwind"))]
-use std::panic::Location;
+use std::{fmt, panic::Location};
 
 use http::{HeaderName, StatusCode};
 
@@ -27,23 +26,16 @@ pub(crate) fn header_dropped(name: &HeaderName, why: &str) {
     tracing::warn!(%name, why, "a header of an exception was dropped");
 }
 
-/// Reports that two handlers were registered for `key`, of which the later one wins.
-#[cold]
-pub(crate) fn handler_replaced(key: &dyn fmt::Display) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(%key, "a handler replaced an earlier one");
-}
-
-/// Reports that `exception` was raised without unwinding under no layer, and that the process
-/// cannot unwind.
+/// Reports that an error was raised without unwinding under no layer, and that the process cannot
+/// unwind.
 #[cfg(not(panic = "unwind"))]
 #[cold]
-pub(crate) fn raised_uncaught(exception: &dyn fmt::Display, location: &Location<'_>) {
+pub(crate) fn raised_uncaught(error: &dyn fmt::Display, location: &Location<'_>) {
     #[cfg(feature = "tracing")]
     tracing::error!(
-        error = %Escaped(exception),
+        error = %Escaped(error),
         %location,
-        "an exception was raised where nothing catches it and nothing can unwind: \
+        "an error was raised where nothing catches it and nothing can unwind: \
          the future never completes",
     );
 }

@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use crate::{
     adopt::{AdoptingResponse, ReadResponse},
     body::{self, ExceptionBody},
-    caught::{Mechanism, Phase, failure::Failure},
+    caught::{IntoFailure, Mechanism, Phase, failure::Failure},
     error::BoxError,
     exchange::{AnswerBody, BodyContext, Exchange, Inspection, LayerConfig, Unconfigured},
     raise::poll::catch_poll,
@@ -65,6 +65,8 @@ enum Unhandled<B> {
     Failed(Failure),
     /// An error response is being read.
     Adopting(AdoptingResponse<B>),
+    /// An async handler is deciding about a response that carries a failure.
+    Held(Response<B>),
 }
 
 impl<F, B, C: LayerConfig> ResponseFuture<F, B, C> {
@@ -92,7 +94,7 @@ type ResponsePoll<B, C> = Poll<Result<Response<ExceptionBody<B, C>>, Infallible>
 impl<F, E, B, C> Future for ResponseFuture<F, B, C>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    E: Into<BoxError>,
+    E: IntoFailure,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
     C: LayerConfig,
 {
@@ -116,7 +118,7 @@ where
                 let guard = |body| ExceptionBody::guard(body, context);
                 return Poll::Ready(Ok(response.map(guard)));
             }
-            Ok(Poll::Ready(Err(error))) => Failure::from_error(error, Phase::Future),
+            Ok(Poll::Ready(Err(error))) => error.into_failure(Phase::Future),
             Err(payload) => Failure::from_payload(payload, Phase::Future),
         };
         // 3. Drop it before the failure is handled, so that it releases its resources.
@@ -136,6 +138,8 @@ fn abandon<B, C: LayerConfig>(unhandled: Unhandled<B>, exchange: &mut C::Exchang
                 exchange.abandon(Failure::exception(exception, mechanism, Phase::Body));
             }
         }
+        // The exchange reports the failure that its handler has.
+        Unhandled::Held(response) => ignore_panic(|| drop(response)),
     }
 }
 
@@ -145,7 +149,7 @@ fn drop_inner<F, B>(mut state: Pin<&mut State<F, B>>) {
 
 /// Inspects the response of the inner service.
 fn poll_inspected<F, B, C>(
-    mut state: Pin<&mut State<F, B>>,
+    state: Pin<&mut State<F, B>>,
     exchange: &mut C::Exchange,
     response: Response<B>,
     cx: &mut Context<'_>,
@@ -154,7 +158,22 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
     C: LayerConfig,
 {
-    match exchange.inspect(response, cx) {
+    let inspection = exchange.inspect(response, cx);
+    continue_inspected::<F, B, C>(state, exchange, inspection, cx)
+}
+
+/// Continues after the response of the inner service was inspected.
+fn continue_inspected<F, B, C>(
+    mut state: Pin<&mut State<F, B>>,
+    exchange: &mut C::Exchange,
+    inspection: Inspection<B>,
+    cx: &mut Context<'_>,
+) -> ResponsePoll<B, C>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    C: LayerConfig,
+{
+    match inspection {
         Inspection::Pass(mut response) => {
             let mut context = exchange.finish();
             if context.status_encoding().is_none() || !body::claim(&mut response) {
@@ -168,6 +187,11 @@ where
         Inspection::Replace(response) => {
             drop_inner(state);
             Poll::Ready(Ok(send::<B, C>(exchange, ready!(response))))
+        }
+        Inspection::Hold(response) => {
+            let unhandled = Some(Box::new(Unhandled::Held(response)));
+            ignore_panic(|| state.set(State::Done { unhandled }));
+            Poll::Pending
         }
         Inspection::Adopt(adopting) => {
             let unhandled = Some(Box::new(Unhandled::Adopting(adopting)));
@@ -206,10 +230,16 @@ where
                     }
                 }
             }
-            Some(Unhandled::Failed(_)) | None => match unhandled.take().map(|it| *it) {
-                Some(Unhandled::Failed(failure)) => exchange.handle(failure, cx),
-                _ => exchange.poll(cx),
-            },
+            Some(Unhandled::Failed(_) | Unhandled::Held(_)) | None => {
+                match unhandled.take().map(|it| *it) {
+                    Some(Unhandled::Failed(failure)) => exchange.handle(failure, cx),
+                    Some(Unhandled::Held(response)) => {
+                        let inspection = exchange.poll_held(response, cx);
+                        return continue_inspected::<F, B, C>(state, exchange, inspection, cx);
+                    }
+                    _ => exchange.poll(cx),
+                }
+            }
         },
         StateProjection::Running { .. } => exchange.poll(cx),
     };

@@ -7,8 +7,9 @@ use http::{Response, StatusCode};
 use crate::{
     adopt::Adoption,
     caught::{
-        Caught, RequestHead,
+        Caught, RequestHead, Subject,
         failure::{Failure, drop_contained},
+        reveal::Reveals,
     },
     exception::HttpException,
     format::ResponseFormat,
@@ -24,6 +25,7 @@ use crate::{
 pub(crate) struct Handling {
     pub(crate) handlers: Handlers,
     pub(crate) observers: Observers,
+    pub(crate) reveals: Arc<Reveals>,
     pub(crate) renderer: Option<Arc<dyn Render>>,
     /// Whether and how plain error responses are adopted.
     pub(crate) adoption: Option<Adoption>,
@@ -40,11 +42,23 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// Finds the handler of `failure`. The search runs user code: the `source` of errors.
-    pub(crate) fn find_handler(&self, failure: &Failure) -> Option<(ErasedHandler, usize)> {
+    /// Lets this layer's settings apply to `failure`, which it is about to handle: the functions
+    /// that open errors, and the types of errors that a panic may have as its payload.
+    pub(crate) fn receive(&self, failure: &mut Failure) {
+        failure.take_payload(self.handling.handlers.payload_types());
+        failure.reveal(&self.handling.reveals);
+    }
+
+    /// Finds the handler that is asked after `asked` others have declined. The search runs user
+    /// code: the `source` of errors.
+    pub(crate) fn find_handler(
+        &self,
+        failure: &Failure,
+        asked: usize,
+    ) -> Option<(ErasedHandler, Subject)> {
         catch_or(None, || {
-            let (handler, depth) = self.handling.handlers.find(failure)?;
-            Some((Arc::clone(handler), depth))
+            let (handler, handled) = self.handling.handlers.of(failure).nth(asked)?;
+            Some((Arc::clone(handler), handled))
         })
     }
 

@@ -1,10 +1,10 @@
 #![doc = include_str!("docs/layers.md")]
 
 mod adoption;
+mod finding;
 
 use std::{error::Error, fmt, sync::Arc};
 
-use http::StatusCode;
 use tower_layer::Layer;
 
 #[cfg(feature = "websocket")]
@@ -13,7 +13,7 @@ use crate::{
     caught::{Caught, Panic},
     exception::HttpException,
     exchange::{Config, Configured, LayerConfig, Unconfigured},
-    handler::Handler,
+    handler::{Handler, StatusRange},
     handling::Handling,
     render::Render,
     report::Outcome,
@@ -83,8 +83,13 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     /// ([`Exception`](crate::Exception)), or a [`Panic`]. The [guide](crate::handler) says which
     /// handler replies if several match.
     ///
-    /// If two handlers are registered for one type, the later one wins, with a warning under the
-    /// feature `tracing`.
+    /// An error of the type is found as itself, in a `Box` or an `Arc`, and with the features
+    /// `anyhow` and `eyre` in their reports. A panic whose payload is an `E`
+    /// ([`std::panic::panic_any`]) counts as that error. [`reveal`](Self::reveal) opens an error
+    /// that hides the one that it holds.
+    ///
+    /// If several handlers are registered for one type, the last one is asked first. If it
+    /// [declines](crate::Reply::decline), the one before it is asked, and so on.
     ///
     /// ```
     /// use http::StatusCode;
@@ -102,32 +107,43 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     /// ```
     pub fn on<E, M>(self, handler: impl Handler<E, M>) -> ExceptionLayer<Configured>
     where
-        E: Error + 'static,
+        E: Error + Send + Sync + 'static,
     {
         self.configure(|handling| handling.handlers.on(handler))
     }
 
-    /// Handles every [`HttpException`] with this status. The handler comes before any handler for a
-    /// type.
+    /// Handles every failure with one of these statuses: a [`StatusCode`](http::StatusCode) or a
+    /// [range](crate::handler::StatusRange), such as `400..=499`.
+    ///
+    /// For an [`HttpException`], the handler comes before any handler for a type. For any other
+    /// failure the status is the one that it has by default, such as 500 for an unknown error and a
+    /// panic. The handler then comes after those for a type. It receives the exception that stands
+    /// for the failure; [`outermost`](Caught::outermost) is the failure itself.
+    ///
+    /// A handler for one status comes before one for a range. Otherwise the last one that was
+    /// registered is asked first.
     ///
     /// ```
     /// use http::StatusCode;
     /// use tower_exception::{Caught, ExceptionLayer, HttpException};
     ///
-    /// let layer = ExceptionLayer::new().on_status(
-    ///     StatusCode::NOT_FOUND,
-    ///     |exception: Caught<HttpException>| {
+    /// let layer = ExceptionLayer::new()
+    ///     .on_status(StatusCode::NOT_FOUND, |exception: Caught<HttpException>| {
     ///         let path = exception.request().uri().path();
     ///         HttpException::not_found(format!("there is no {path}"))
-    ///     },
-    /// );
+    ///     })
+    ///     // Server errors, panics and errors of unknown types.
+    ///     .on_status(500..=599, |exception: Caught<HttpException>| {
+    ///         HttpException::new(exception.status()).with_detail("we are looking into it")
+    ///     });
     /// ```
     pub fn on_status<M>(
         self,
-        status: StatusCode,
+        statuses: impl StatusRange,
         handler: impl Handler<HttpException, M>,
     ) -> ExceptionLayer<Configured> {
-        self.configure(|handling| handling.handlers.on_status(status, handler))
+        let statuses = statuses.into_range();
+        self.configure(|handling| handling.handlers.on_status(statuses, handler))
     }
 
     /// Handles panics, as [`on`](Self::on) does for [`Panic`].
@@ -144,7 +160,7 @@ impl<C: LayerConfig> ExceptionLayer<C> {
         self.on(handler)
     }
 
-    /// Handles every failure that no other handler matches.
+    /// Handles every failure that no other handler matches, or to which none has replied.
     ///
     /// ```
     /// use tower_exception::{Caught, ExceptionLayer, HttpException};
@@ -199,14 +215,6 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     /// ```
     pub fn with_renderer(self, renderer: impl Render) -> ExceptionLayer<Configured> {
         self.configure(|handling| handling.renderer = Some(Arc::new(renderer)))
-    }
-
-    /// Captures the headers of every request, for handlers, observers and renderers:
-    /// [`RequestHead::headers`](crate::RequestHead::headers).
-    ///
-    /// They are cloned for every request, whether it fails or not.
-    pub fn capture_headers(self) -> ExceptionLayer<Configured> {
-        self.change(|config| config.capture_headers = true)
     }
 
     /// Turns the exceptions of WebSockets into close frames, before and after the handshake.

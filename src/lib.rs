@@ -2,26 +2,31 @@
 //! the request is abandoned and the client receives a proper response: JSON over HTTP, a close
 //! frame over WebSocket, a status over gRPC and gRPC-Web. One [`ExceptionLayer`] does it.
 //!
-//! In axum, with the feature `axum` (without it, a handler that returns `Result<_, HttpException>`
-//! does not satisfy axum's `Handler<_, _>`):
+//! In axum, with the feature `axum` (without it, such a handler does not satisfy axum's
+//! `Handler<_, _>`):
 //!
 #![cfg_attr(feature = "axum", doc = "```")]
 #![cfg_attr(not(feature = "axum"), doc = "```ignore")]
 //! use axum::{Json, Router, extract::Path, routing::get};
-//! use tower_exception::{ExceptionLayer, HttpException};
+//! use tower_exception::{ExceptionLayer, HttpException, Result};
 //!
-//! async fn item(Path(id): Path<u32>) -> Result<Json<&'static str>, HttpException> {
+//! async fn item(Path(id): Path<u32>) -> Result<Json<&'static str>> {
 //!     match id {
 //!         1 => Ok(Json("plumbus")),
-//!         _ => Err(HttpException::not_found("Item not found")),
+//!         _ => Err(HttpException::not_found("Item not found"))?,
 //!     }
 //! }
 //!
 //! let app: Router = Router::new()
 //!     .route("/items/{id}", get(item))
-//!     .layer(ExceptionLayer::new());
+//!     .layer(ExceptionLayer::new().adopt_error_responses());
 //! // GET /items/2  ->  404 {"detail":"Item not found"}
+//! // GET /nowhere  ->  404 {"detail":"Not Found"}
 //! ```
+//!
+//! In a handler that returns [`Result<T>`](crate::Result), `?` takes any error. One that is no
+//! exception is a 500 that says nothing to the client, unless a [handler](#which-handler-answers)
+//! for its type decides otherwise.
 //!
 //! In any other stack of tower services, without any feature:
 //!
@@ -62,14 +67,15 @@
 //!
 //! | way | code | cost |
 //! | --- | --- | --- |
-//! | returned | the inner service returns `Err(e)`; `e` or an error in its chain of sources is an [`HttpException`] or a [`WebSocketException`] | the least |
-//! | attached | the response carries the exception: an axum handler returned `Result<T, HttpException>`, or a service used [`Response::from`](http::Response#impl-From<HttpException>-for-Response<B>) | slightly more |
-//! | raised async | [`HttpException::raise_async`], in async code, at any depth: the future never completes, and the layer drops it | about that of returning |
-//! | raised | [`HttpException::raise`], in sync or async code, at any depth; also [`std::panic::panic_any`] of an exception | an unwinding: microseconds |
+//! | returned | the inner service returns `Err(e)` | the least |
+//! | attached | the response carries the failure: an axum handler returned `Err` of an exception or an [`Error`], or a service used [`Response::from`](http::Response#impl-From<HttpException>-for-Response<B>) | slightly more |
+//! | raised async | [`raise_async`](Raise::raise_async), in async code, at any depth: the future never completes, and the layer drops it | about that of returning |
+//! | raised | [`raise`](HttpException::raise), in sync or async code, at any depth; also [`std::panic::panic_any`] of an error | an unwinding: microseconds |
 //! | adopted | under [`adopt_error_responses`](ExceptionLayer::adopt_error_responses), a plain error response, such as a router's 404 | reading its text |
 //!
-//! Any other error and any panic is a failure too. The client receives
-//! `500 {"detail":"Internal Server Error"}` and nothing of its text, unless a handler says so.
+//! The trait [`Raise`] gives both ways of raising to every error. For an error that is no
+//! exception, and for a panic, the client receives `500 {"detail":"Internal Server Error"}`, unless
+//! a handler says otherwise.
 //!
 //! The layer catches failures in `poll_ready`, in `call`, in the future, in the response body (see
 //! [`ExceptionBody`]), and in handlers and renderers. The [raising guide](crate::raise) says when
@@ -77,21 +83,25 @@
 //!
 //! # Which handler answers
 //!
-//! The first match:
+//! These are asked in this order, until one replies:
 //!
-//! 1. [`on_status`](ExceptionLayer::on_status), if an [`HttpException`] with that status was
-//!    caught, alone or in an error's chain of sources;
+//! 1. [`on_status`](ExceptionLayer::on_status), for a status or a range of them, if an
+//!    [`HttpException`] with that status was caught, alone or in an error's chain of sources;
 //! 2. [`on`](ExceptionLayer::on) and [`on_panic`](ExceptionLayer::on_panic), by type: the outermost
 //!    error first, then each source, down to the first exception;
-//! 3. [`on_any`](ExceptionLayer::on_any);
-//! 4. no handler: an exception is rendered as JSON. With the features `tower` and
-//!    `hyper`, errors of tower and of broken request bodies have a status of their own. Anything
-//!    else is the 500 above.
+//! 3. [`on_status`](ExceptionLayer::on_status), for the status that any other failure has by
+//!    default: 500 for an unknown error and a panic;
+//! 4. [`on_any`](ExceptionLayer::on_any);
+//! 5. the default: an exception is rendered as JSON. With the features `tower` and `hyper`, errors
+//!    of tower and of broken request bodies have a status of their own. Anything else is the 500
+//!    above.
 //!
-//! A handler takes a [`Caught`] and replies an exception, a status or a response. Its reply is
-//! final. An inner layer's default rendering is provisional: a handler of an outer layer may
-//! replace it. [`observe`](ExceptionLayer::observe) adds a function that is called once for each
-//! failure, with the [`Outcome`]. The [handler guide](crate::handler) has the rules in full.
+//! A handler takes a [`Caught`] and replies an exception, an [`Error`], a status or a response. Its
+//! reply is final. [`Reply::decline`] and `()` are no reply: the next handler is asked.
+//!
+//! An inner layer's default rendering is provisional: a handler of an outer layer may replace it.
+//! [`observe`](ExceptionLayer::observe) adds a function that is called once for each failure, with
+//! the [`Outcome`]. The [handler guide](crate::handler) has the rules in full.
 //!
 //! # Errors of the layer
 //!
@@ -131,10 +141,12 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | `axum` | `HttpException` is an `IntoResponse`; a handler may reply anything that is one; a nested router's whole path in the log; implies `hyper` and `tokio` |
+//! | `anyhow` | a handler for a type finds it in an `anyhow::Error` |
+//! | `axum` | exceptions and `Error` are `IntoResponse`; a handler may reply anything that is one; a nested router's whole path in the log; implies `hyper` and `tokio` |
+//! | `eyre` | a handler for a type finds it in an `eyre::Report` |
 //! | `hyper` | a request body that the client breaks is a 400 or a 499, logged at `DEBUG` |
-//! | `tokio` | a `JoinError` counts as the panic or the exception of its task |
-//! | `tonic` | `?` makes a `tonic::Status` of an `HttpException`, and `From` converts back; a caught `Status` keeps its code, message, details and metadata; JSON in a detail becomes structured details |
+//! | `tokio` | a `JoinError` counts as the panic, the exception or the error of its task |
+//! | `tonic` | `?` makes a `tonic::Status` of an `HttpException` and of an `Error`, and a `Status` converts back; a caught `Status` keeps its code, message, details and metadata; JSON in a detail becomes structured details |
 //! | `tower` | a status for each of tower's and tower-http's own errors, and `ServiceBuilderExt::catch_exceptions` for tower's `ServiceBuilder`; implies `tokio` |
 //! | `tracing` | an event for each failure, with the chain of sources: `ERROR` for a 5xx, a close code 1011, a panic and a body that was cut short, otherwise `DEBUG` |
 //! | `websocket` | `ExceptionLayer::with_websockets`: exceptions as WebSocket close frames; implies `hyper` and `tokio` |
@@ -174,6 +186,8 @@ mod handling;
 mod headers;
 mod integrations;
 pub mod layer;
+mod macros;
+pub mod migrating;
 mod protocols;
 pub mod raise;
 pub mod render;
@@ -194,17 +208,17 @@ pub use websocket::{CatchWebSocket, WebSocketHandle, WebSockets};
 #[doc(inline)]
 pub use {
     body::ExceptionBody,
-    caught::{Caught, Mechanism, Panic, Phase, RequestHead},
-    error::BodyError,
+    caught::{Caught, IntoFailure, Mechanism, Panic, Phase, RequestHead},
+    error::{BodyError, Error, Result},
     exception::{
-        CloseCode, Detail, DetailRef, Exception, HttpException, InvalidCloseCode,
-        WebSocketException,
+        CloseCode, Detail, DetailOf, DetailRef, Exception, HttpException, InvalidCloseCode,
+        OrException, WebSocketException,
     },
     future::ResponseFuture,
     grpc::GrpcCode,
     handler::{Handler, IntoReply, Reply},
     layer::ExceptionLayer,
-    raise::{Catch, RaiseAsync, catch},
+    raise::{Catch, Raise, RaiseAsync, catch, catch_sync},
     report::Outcome,
     service::ExceptionService,
 };
@@ -217,6 +231,15 @@ pub mod config {
     pub use crate::exchange::{Configured, LayerConfig, Unconfigured};
 }
 
+/// Traits and macros, for `use tower_exception::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        exception::OrException,
+        macros::{bail, ensure},
+        raise::Raise,
+    };
+}
+
 /// The crates whose types are in the signatures of this one.
 #[doc(no_inline)]
 pub use {bytes, http, serde_json};
@@ -225,3 +248,9 @@ pub use {bytes, http, serde_json};
 #[cfg(all(doctest, feature = "axum", feature = "websocket"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Items that the macros use.
+#[doc(hidden)]
+pub mod __private {
+    pub use std::format;
+}

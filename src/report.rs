@@ -115,6 +115,7 @@ fn emit_event(failure: &Failure, request: Option<&RequestHead>, outcome: Outcome
             FailureKind::Panic(_) => "panic",
         };
         let error = Escaped(WithSources(failure));
+        let error_type = failure.type_name();
         let location = failure.location().map(tracing::field::display);
         let method = request.map(|request| request.method().as_str());
         let path = request.map(|request| escape(request.whole_path()));
@@ -141,6 +142,7 @@ fn emit_event(failure: &Failure, request: Option<&RequestHead>, outcome: Outcome
                     method,
                     path,
                     %error,
+                    error_type,
                     location,
                     "{message}"
                 )

@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use crate::{
     body::ExceptionBody,
-    caught::{Phase, failure::Failure},
+    caught::{IntoFailure, Phase, failure::Failure},
     error::BoxError,
     exchange::{LayerConfig, Unconfigured},
     future::ResponseFuture,
@@ -86,7 +86,7 @@ impl<S, C> ExceptionService<S, C> {
 
 impl<S, C, ReqBody, ResBody> Service<Request<ReqBody>> for ExceptionService<S, C>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>, Error: Into<BoxError>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>, Error: IntoFailure>,
     ResBody: Body<Data = Bytes, Error: Into<BoxError>>,
     C: LayerConfig,
 {
@@ -100,7 +100,7 @@ where
             let failure = match catch_poll(cx, |cx| self.inner.poll_ready(cx)) {
                 Ok(Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
                 Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(Err(error))) => Failure::from_error(error, Phase::PollReady),
+                Ok(Poll::Ready(Err(error))) => error.into_failure(Phase::PollReady),
                 Err(payload) => Failure::from_payload(payload, Phase::PollReady),
             };
             self.broken = Some(Box::new(failure));

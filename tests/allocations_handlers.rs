@@ -10,7 +10,10 @@ use http::{Request, Response, StatusCode, Uri};
 use http_body::Body;
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
-use tower_exception::{Caught, ExceptionLayer, HttpException, Outcome, Panic, config::Configured};
+use tower_exception::{
+    Caught, Error, ExceptionLayer, HttpException, IntoFailure, Outcome, Panic, Reply,
+    config::Configured,
+};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type HttpRequest = Request<Full<Bytes>>;
@@ -112,4 +115,98 @@ fn an_allocation_of_the_service_is_counted() {
         Ok::<_, BoxError>(Response::new(Full::<Bytes>::from(text)))
     });
     assert_ne!(allocations(&mut service, request(), 200), 0);
+}
+
+/// An error that takes a box.
+#[derive(Debug)]
+struct SoldOut {
+    _left: u32,
+}
+
+impl std::fmt::Display for SoldOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("sold out")
+    }
+}
+
+impl std::error::Error for SoldOut {}
+
+fn sold_out() -> Error {
+    SoldOut { _left: 0 }.into()
+}
+
+fn internal() -> HttpException {
+    HttpException::new(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Returns the number of allocations of a returned error, under a layer without and one with
+/// configuration.
+fn of_returned<E: IntoFailure + 'static>(error: fn() -> E) -> [u64; 2] {
+    let fails = move |_: HttpRequest| async move { Err::<Response<Full<Bytes>>, _>(error()) };
+    let declining = ExceptionLayer::new().on(|_: Caught<SoldOut>| Reply::decline());
+    let mut plain = ExceptionLayer::new().layer(service_fn(fails));
+    let mut configured = declining.layer(service_fn(fails));
+    allocations(&mut plain, request(), 500);
+    allocations(&mut configured, request(), 500);
+    [
+        allocations(&mut plain, request(), 500),
+        allocations(&mut configured, request(), 500),
+    ]
+}
+
+/// An [`Error`] is two allocations: the box of the error, and its own. One of an exception takes
+/// them in addition to those of the exception. One of another error takes as many as a boxed error
+/// does, because a failure shares its memory. The exception that stands for it is one more.
+#[test]
+fn a_returned_error_takes_few_allocations() {
+    let exception = of_returned(internal);
+    let [plain, configured] = of_returned(|| Error::from(internal()));
+    assert!(plain <= exception[0] + 2, "{plain}, {exception:?}");
+    assert!(
+        configured <= exception[1] + 2,
+        "{configured}, {exception:?}"
+    );
+    let boxed = of_returned(|| BoxError::from(SoldOut { _left: 0 }));
+    let [plain, configured] = of_returned(sold_out);
+    assert!(plain <= boxed[0], "{plain}, {boxed:?}");
+    assert!(configured <= boxed[1], "{configured}, {boxed:?}");
+    assert!(plain <= exception[0] + 2, "{plain}, {exception:?}");
+}
+
+#[cfg(feature = "axum")]
+#[test]
+fn an_attached_error_takes_few_allocations() {
+    use axum::response::{IntoResponse, Response};
+    fn of_attached<R: IntoResponse + 'static>(reply: fn() -> R) -> u64 {
+        let replies =
+            move |_: HttpRequest| async move { Ok::<Response, BoxError>(reply().into_response()) };
+        let mut service = ExceptionLayer::new().layer(service_fn(replies));
+        allocations(&mut service, request(), 500);
+        allocations(&mut service, request(), 500)
+    }
+    let exception = of_attached(internal);
+    let error = of_attached(|| Error::from(internal()));
+    assert!(error <= exception + 2, "{error}, {exception}");
+    let error = of_attached(sold_out);
+    assert!(error <= exception + 2, "{error}, {exception}");
+}
+
+#[test]
+fn a_layer_captures_at_the_price_of_an_allocation_only_if_asked() {
+    #[derive(Clone)]
+    struct User;
+    let with_user = || {
+        let mut request = request();
+        request.extensions_mut().insert(User);
+        request
+    };
+    let revealing = five_handlers()
+        .reveal(|_: &SoldOut| None)
+        .on_status(400..=599, |_: Caught<HttpException>| Reply::decline());
+    let mut without = revealing.clone().layer(service_fn(hello));
+    let mut with = revealing.capture::<User>().layer(service_fn(hello));
+    allocations(&mut without, with_user(), 200);
+    allocations(&mut with, with_user(), 200);
+    assert_eq!(allocations(&mut without, with_user(), 200), 0);
+    assert_ne!(allocations(&mut with, with_user(), 200), 0);
 }

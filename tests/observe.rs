@@ -451,33 +451,4 @@ mod events {
         let server = Server::start(configured().layer(service)).await;
         server.get("/").await.assert_default_500();
     }
-
-    #[test]
-    fn replacing_a_handler_is_logged_as_a_warning() {
-        let log = Log::start();
-        let once = ExceptionLayer::new()
-            .on(|_: Caught<Inner>| StatusCode::GONE)
-            .on(|_: Caught<Outer>| StatusCode::GONE)
-            .on_status(StatusCode::GONE, |_: Caught<HttpException>| {
-                StatusCode::GONE
-            })
-            .on_any(|_: Caught| StatusCode::GONE);
-        assert!(log.events().is_empty(), "{:#?}", log.events());
-        let _twice = once
-            .on(|_: Caught<Inner>| StatusCode::CONFLICT)
-            .on_status(StatusCode::GONE, |_: Caught<HttpException>| {
-                StatusCode::CONFLICT
-            })
-            .on_any(|_: Caught| StatusCode::CONFLICT);
-        let events = log.events();
-        assert!(events.iter().all(|event| event.level == Level::WARN));
-        let keys: Vec<_> = events
-            .iter()
-            .map(|event| event.get("key").unwrap())
-            .collect();
-        assert_eq!(
-            keys,
-            ["observe::support::errors::Inner", "410 Gone", "any error"]
-        );
-    }
 }

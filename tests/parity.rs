@@ -19,10 +19,17 @@ use tower_exception::{Exception, ExceptionLayer, config::Configured};
 mod case;
 #[path = "parity/client.rs"]
 mod client;
+#[path = "../examples/quickstart.rs"]
+#[allow(dead_code, reason = "only the app is served")]
+mod quickstart;
 #[path = "parity/response.rs"]
 mod response;
+#[path = "parity/snippets.rs"]
+mod snippets;
 #[path = "../examples/parity/stack.rs"]
 mod stack;
+#[path = "parity/tutorial.rs"]
+mod tutorial;
 #[path = "parity/websocket.rs"]
 mod websocket;
 

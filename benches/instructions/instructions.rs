@@ -1,18 +1,43 @@
 //! Counts the instructions of a hundred requests, by case; `check.sh` runs it and explains why.
 
-use std::hint::black_box;
+use std::{error::Error, fmt, hint::black_box};
 
 use bytes::Bytes;
 use gungraun::{LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
-use http::Response;
+use http::{Response, StatusCode};
 use http_body::Body;
 use tower::{BoxError, Layer, Service, service_fn};
-use tower_exception::ExceptionLayer;
+use tower_exception::{Caught, ExceptionLayer, HttpException, Outcome, Panic, config::Configured};
 use tower_http::catch_panic::CatchPanicLayer;
 
 #[path = "../common/mod.rs"]
 mod common;
 use common::*;
+
+/// Error of the application.
+#[derive(Debug)]
+struct Failed<const N: usize>;
+
+impl<const N: usize> fmt::Display for Failed<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "failed {N}")
+    }
+}
+
+impl<const N: usize> Error for Failed<N> {}
+
+/// Returns a layer with five handlers and an observer.
+fn configured() -> ExceptionLayer<Configured> {
+    ExceptionLayer::new()
+        .on(|_: Caught<Failed<1>>| StatusCode::GONE)
+        .on(|_: Caught<Failed<2>>| StatusCode::CONFLICT)
+        .on_status(StatusCode::NOT_FOUND, |_: Caught<HttpException>| {
+            StatusCode::NOT_FOUND
+        })
+        .on_panic(|_: Caught<Panic>| StatusCode::BAD_GATEWAY)
+        .on_any(|_: Caught| StatusCode::INTERNAL_SERVER_ERROR)
+        .observe(|_: &Caught, _: Outcome| {})
+}
 
 const REQUESTS: u32 = 100;
 
@@ -64,6 +89,7 @@ cases! {
     catch_panic_layer: CatchPanicLayer::new().layer(service_fn(hello));
     returned: ExceptionLayer::new().layer(service_fn(returns));
     attached: ExceptionLayer::new().layer(service_fn(attaches));
+    configured: configured().layer(service_fn(hello));
     raised_async: ExceptionLayer::new().layer(service_fn(raises_async));
 }
 

@@ -88,14 +88,12 @@ impl Session {
         via: Via,
         mut socket: S,
         is_text: fn(&M) -> bool,
-    ) -> Result<(), BoxError>
+    ) -> tower_exception::Result<()>
     where
         S: Stream<Item = Result<M, E>> + Sink<M, Error = E> + Unpin,
-        E: Into<BoxError>,
+        E: Into<BoxError> + 'static,
     {
-        echo(&mut socket, self.echo, is_text)
-            .await
-            .map_err(E::into)?;
+        echo(&mut socket, self.echo, is_text).await?;
         // No response is left to attach the exception to.
         Err(via.raise_or_return(self.end?).await.into())
     }

@@ -18,7 +18,7 @@ pub(crate) use self::trailers::claim;
 use self::rare::{Fault, RareBody, salvage_frame};
 use crate::{
     adopt::ReplayedBody,
-    caught::{Phase, failure::Failure},
+    caught::{Mechanism, Phase, failure::Failure},
     error::{BodyError, BoxError, sources},
     exchange::{AnswerBody, BodyContext, LayerConfig, Unconfigured},
     grpc::{FinalFrame, StatusEncoding, TrackedBody},
@@ -194,7 +194,10 @@ where
             if !accepts_status {
                 return Poll::Ready(Some(Err(BodyError::new(context.fail(error, is_reported)))));
             }
-            (Failure::from_error(error, Phase::Body), None)
+            (
+                Failure::from_boxed(error, Mechanism::Returned, Phase::Body),
+                None,
+            )
         }
         Fault::Payload(mut payload) => {
             let last = take_salvaged::<Frame<Bytes>>(&mut *payload);

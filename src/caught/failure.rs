@@ -2,19 +2,19 @@
 
 use std::{any::Any, error::Error, panic::Location, sync::Arc};
 
+use http::StatusCode;
+
 use super::{
     client_fault::ClientFault,
     known::{self, status_for},
     mechanism::{Mechanism, Phase},
     panic::Panic,
+    reveal::Reveals,
 };
-#[cfg(feature = "tonic")]
-use crate::grpc::tonic::made_of;
 use crate::{
-    error::{BoxError, SharedError, sources},
+    error::{BoxError, SharedError, held, sources},
     exception::{Exception, HttpException, WebSocketException},
-    raise::poll::{RaisedBy, downcast_payload},
-    unwind::{catch, catch_or, ignore_panic},
+    unwind::{catch_or, ignore_panic},
 };
 
 /// Anything that the layer catches.
@@ -27,6 +27,12 @@ pub struct Failure {
     pub(crate) phase: Phase,
     /// Whether the request may have a body, of which the error may be.
     pub(crate) may_be_of_request_body: bool,
+    /// The place at which an error that is no exception was converted or raised, if known.
+    pub(super) location: Option<&'static Location<'static>>,
+    /// The type of an error that is no exception, if known.
+    pub(super) type_name: Option<&'static str>,
+    /// The functions that open errors, of the layer that handles the failure.
+    reveals: Option<Arc<Reveals>>,
 }
 
 #[derive(Clone)]
@@ -37,73 +43,43 @@ pub(crate) enum FailureKind {
     Panic(Panic),
 }
 
+/// Converts the payload of a panic to the error that it is, if its type is the expected one.
+pub(crate) type FromPayload = fn(Box<dyn Any + Send>) -> Result<BoxError, Box<dyn Any + Send>>;
+
 impl Failure {
-    pub(crate) fn exception(
-        exception: impl Into<Exception>,
-        mechanism: Mechanism,
-        phase: Phase,
-    ) -> Self {
-        let kind = FailureKind::Exception(exception.into());
+    fn new(kind: FailureKind, mechanism: Mechanism, phase: Phase) -> Self {
         Self {
             kind,
             mechanism,
             phase,
             may_be_of_request_body: false,
+            location: None,
+            type_name: None,
+            reveals: None,
         }
     }
 
-    /// Takes an error that a service, a body or a task returned.
-    #[cold]
-    pub(crate) fn from_error(error: impl Into<BoxError>, phase: Phase) -> Self {
-        // The conversion is user code.
-        let error = match catch(|| error.into()) {
-            Ok(error) => error,
-            Err(payload) => return Self::from_payload(payload, phase),
-        };
-        let error = match error.downcast::<HttpException>() {
-            Ok(exception) => return Self::exception(*exception, Mechanism::Returned, phase),
-            Err(error) => error,
-        };
-        let error = match error.downcast::<WebSocketException>() {
-            Ok(exception) => return Self::exception(*exception, Mechanism::Returned, phase),
-            Err(error) => error,
-        };
-        let error = match error.downcast::<Exception>() {
-            Ok(exception) => return Self::exception(*exception, Mechanism::Returned, phase),
-            Err(error) => error,
-        };
-        #[cfg(feature = "tokio")]
-        let error = match payload_of_task(error) {
-            Ok(payload) => return Self::from_payload(payload, phase),
-            Err(error) => error,
-        };
-        #[cfg(feature = "tonic")]
-        let error = match exception_of_status(error) {
-            Ok(exception) => return Self::exception(exception, Mechanism::Returned, phase),
-            Err(error) => error,
-        };
+    pub(crate) fn exception(
+        exception: impl Into<Exception>,
+        mechanism: Mechanism,
+        phase: Phase,
+    ) -> Self {
+        Self::new(FailureKind::Exception(exception.into()), mechanism, phase)
+    }
+
+    /// Takes an error that is neither an exception nor the panic of a task.
+    pub(super) fn error(
+        error: Arc<dyn Error + Send + Sync>,
+        mechanism: Mechanism,
+        phase: Phase,
+    ) -> Self {
         // An error's `source` is user code.
-        let exception = catch_or(None, || sources(&*error).find_map(Exception::of));
-        Self {
-            kind: FailureKind::Error(SharedError::share(error), exception),
-            mechanism: Mechanism::Returned,
-            phase,
-            may_be_of_request_body: false,
-        }
+        let exception = catch_or(None, || sources(held(&error)).find_map(Exception::of));
+        Self::new(FailureKind::Error(error, exception), mechanism, phase)
     }
 
-    /// Takes the payload of an unwinding, or of what was raised without one.
-    #[cold]
-    pub(crate) fn from_payload(payload: Box<dyn Any + Send>, phase: Phase) -> Self {
-        match downcast_payload(payload) {
-            Ok((exception, RaisedBy::Unwinding)) => {
-                Self::exception(exception, Mechanism::Raised, phase)
-            }
-            Ok((exception, RaisedBy::Async)) => {
-                Self::exception(exception, Mechanism::RaisedAsync, phase)
-            }
-            Err(payload) => Self::panic(Panic::from_payload(payload), phase),
-        }
+    pub(crate) fn panic(panic: Panic, phase: Phase) -> Self {
+        Self::new(FailureKind::Panic(panic), Mechanism::Panicked, phase)
     }
 
     /// Takes the status that a gRPC service has sent in its trailers.
@@ -111,20 +87,42 @@ impl Failure {
         Self::exception(exception, Mechanism::Attached, Phase::Body)
     }
 
-    pub(crate) fn panic(panic: Panic, phase: Phase) -> Self {
-        Self {
-            kind: FailureKind::Panic(panic),
-            mechanism: Mechanism::Panicked,
-            phase,
-            may_be_of_request_body: false,
+    /// Opens errors by `reveals` from now on.
+    pub(crate) fn reveal(&mut self, reveals: &Arc<Reveals>) {
+        let FailureKind::Error(error, exception) = &mut self.kind else {
+            return;
+        };
+        if !reveals.is_empty() {
+            // Both are user code: an error's `source`, and the functions.
+            let revealed = || reveals.sources(held(error)).find_map(Exception::of);
+            *exception = catch_or(None, revealed).or(exception.take());
+            self.reveals = Some(Arc::clone(reveals));
         }
+    }
+
+    /// Makes the failure an error, if it is a panic whose payload one of `types` converts.
+    pub(crate) fn take_payload(&mut self, mut types: impl Iterator<Item = FromPayload>) {
+        let FailureKind::Panic(panic) = &self.kind else {
+            return;
+        };
+        let Some(payload) = panic.payload() else {
+            return;
+        };
+        if let Some(error) = types.find_map(|from_payload| payload.try_take(from_payload)) {
+            *self = Self::error(Arc::from(error), Mechanism::Raised, self.phase);
+        }
+    }
+
+    /// Returns whether the failure is an error that is no exception.
+    pub(super) fn is_error(&self) -> bool {
+        matches!(self.kind, FailureKind::Error(..))
     }
 
     /// Returns the failure as a whole, as an error.
     pub(crate) fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
         match &self.kind {
             FailureKind::Exception(exception) => exception.as_error(),
-            FailureKind::Error(error, _) => &**error,
+            FailureKind::Error(error, _) => held(error),
             FailureKind::Panic(panic) => panic,
         }
     }
@@ -154,10 +152,10 @@ impl Failure {
     pub(crate) fn errors(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
         let outer: Option<&(dyn Error + 'static)> = match &self.kind {
             FailureKind::Exception(_) => None,
-            FailureKind::Error(error, _) => Some(&**error),
+            FailureKind::Error(error, _) => Some(held(error)),
             FailureKind::Panic(panic) => Some(panic),
         };
-        let outer = outer.into_iter().flat_map(sources);
+        let outer = outer.into_iter().flat_map(|error| self.chain(error));
         let exception = self.as_exception().into_iter().flat_map(|exception| {
             let either: &(dyn Error + 'static) = exception;
             let it: &(dyn Error + 'static) = exception.as_error();
@@ -168,13 +166,36 @@ impl Failure {
             .chain(exception)
     }
 
-    /// Returns the place in the code at which the failure's exception was made.
+    /// Returns `error` and its sources.
+    fn chain<'a>(
+        &'a self,
+        error: &'a (dyn Error + 'static),
+    ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+        let (plain, revealed) = match &self.reveals {
+            None => (Some(sources(error)), None),
+            Some(reveals) => (None, Some(reveals.sources(error))),
+        };
+        let plain = plain.into_iter().flatten();
+        plain.chain(revealed.into_iter().flatten())
+    }
+
+    /// Returns the place in the code at which the error was converted or raised, or otherwise at
+    /// which the failure's exception was made.
     pub(crate) fn location(&self) -> Option<&'static Location<'static>> {
         match (self.mechanism, self.phase) {
             // The layer made it.
-            (Mechanism::Adopted, _) | (Mechanism::Attached, Phase::Body) => None,
-            _ => self.as_exception().map(Exception::location),
+            (Mechanism::Adopted, _) => None,
+            (Mechanism::Attached, Phase::Body) => self.location,
+            _ => self
+                .location
+                .or_else(|| self.as_exception().map(Exception::location)),
         }
+    }
+
+    /// Returns the name of the type of an error that is no exception, if it is known.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn type_name(&self) -> Option<&'static str> {
+        self.type_name
     }
 
     /// Returns the exception that stands for the failure if no handler replies, or `None` for an
@@ -204,6 +225,23 @@ impl Failure {
             })
     }
 
+    /// Returns the exception that stands for the failure over HTTP if no handler replies.
+    pub(crate) fn stand_in(&self) -> HttpException {
+        self.http_exception()
+            .unwrap_or_else(|| HttpException::new(StatusCode::INTERNAL_SERVER_ERROR))
+    }
+
+    /// Returns the status of the response if no handler replies.
+    pub(crate) fn default_status(&self) -> StatusCode {
+        match self.websocket_exception() {
+            Some(_) => StatusCode::FORBIDDEN,
+            None => match self.stand_in().status() {
+                status if status.is_informational() => StatusCode::INTERNAL_SERVER_ERROR,
+                status => status,
+            },
+        }
+    }
+
     /// Returns the exception that stands for an error of another crate.
     pub(crate) fn known_exception(&self) -> Option<HttpException> {
         if let Some(fault) = self.client_fault() {
@@ -225,7 +263,7 @@ impl Failure {
     pub(crate) fn client_fault(&self) -> Option<ClientFault> {
         match &self.kind {
             FailureKind::Error(error, _) if self.may_be_of_request_body => {
-                ClientFault::of(&**error)
+                ClientFault::of(held(error))
             }
             _ => None,
         }
@@ -237,23 +275,6 @@ pub(crate) fn drop_contained(failure: Failure) {
     match &failure.kind {
         FailureKind::Exception(exception) if exception.origin().is_none() => drop(failure),
         _ => ignore_panic(|| drop(failure)),
-    }
-}
-
-/// Returns the payload of a tokio task that panicked, if `error` says that one did.
-#[cfg(feature = "tokio")]
-fn payload_of_task(error: BoxError) -> Result<Box<dyn Any + Send>, BoxError> {
-    let error = error.downcast::<tokio::task::JoinError>()?;
-    error.try_into_panic().map_err(BoxError::from)
-}
-
-/// Returns the exception of which `?` has made a `tonic::Status`.
-#[cfg(feature = "tonic")]
-fn exception_of_status(error: BoxError) -> Result<HttpException, BoxError> {
-    let status = error.downcast::<tonic::Status>()?;
-    match made_of(&status) {
-        Some(_) => Ok((*status).into()),
-        None => Err(status),
     }
 }
 

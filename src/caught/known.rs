@@ -11,12 +11,17 @@ use tower::{buffer, load_shed, timeout};
 #[cfg(feature = "tower")]
 use tower_http::timeout::TimeoutError;
 
+#[cfg(feature = "axum")]
+use super::rejection;
+#[cfg(feature = "tower")]
+use crate::error::find;
 use crate::exception::HttpException;
 #[cfg(feature = "tonic")]
 use crate::grpc::tonic::exception_for;
 
 /// Whether any error is known. Without a feature that has one, no search is made.
-pub(crate) const IS_ANY_KNOWN: bool = cfg!(any(feature = "tonic", feature = "tower"));
+pub(crate) const IS_ANY_KNOWN: bool =
+    cfg!(any(feature = "axum", feature = "tonic", feature = "tower"));
 
 /// Returns the exception that stands for another crate's error.
 ///
@@ -27,6 +32,10 @@ pub(crate) fn status_for(
 ) -> Option<HttpException> {
     #[cfg(feature = "tower")]
     if let Some(exception) = of_tower(error) {
+        return Some(exception);
+    }
+    #[cfg(feature = "axum")]
+    if let Some(exception) = rejection::exception_for(error, is_outermost) {
         return Some(exception);
     }
     #[cfg(feature = "tonic")]
@@ -40,23 +49,29 @@ pub(crate) fn status_for(
 /// The guide to handlers has the same table.
 #[cfg(feature = "tower")]
 fn of_tower(error: &(dyn Error + 'static)) -> Option<HttpException> {
-    if error.is::<load_shed::error::Overloaded>() {
+    if is::<load_shed::error::Overloaded>(error) {
         let exception = HttpException::new(StatusCode::SERVICE_UNAVAILABLE);
         // Load is shed at one moment; the next request may be served.
         return Some(exception.with_header(RETRY_AFTER, HeaderValue::from_static("1")));
     }
-    let status =
-        if error.is::<timeout::error::Elapsed>() || error.is::<tokio::time::error::Elapsed>() {
-            StatusCode::GATEWAY_TIMEOUT
-        } else if error.is::<TimeoutError>() {
-            // The client did not send its body in time.
-            StatusCode::REQUEST_TIMEOUT
-        } else if error.is::<buffer::error::Closed>() {
-            StatusCode::SERVICE_UNAVAILABLE
-        } else if error.is::<LengthLimitError>() {
-            StatusCode::PAYLOAD_TOO_LARGE
-        } else {
-            return None;
-        };
+    let status = if is::<timeout::error::Elapsed>(error) || is::<tokio::time::error::Elapsed>(error)
+    {
+        StatusCode::GATEWAY_TIMEOUT
+    } else if is::<TimeoutError>(error) {
+        // The client did not send its body in time.
+        StatusCode::REQUEST_TIMEOUT
+    } else if is::<buffer::error::Closed>(error) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else if is::<LengthLimitError>(error) {
+        StatusCode::PAYLOAD_TOO_LARGE
+    } else {
+        return None;
+    };
     Some(HttpException::new(status))
+}
+
+/// Returns whether `error` is an `E`, or only wraps one.
+#[cfg(feature = "tower")]
+fn is<E: Error + Send + Sync + 'static>(error: &(dyn Error + 'static)) -> bool {
+    find::<E>(error).is_some()
 }

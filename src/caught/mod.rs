@@ -1,11 +1,17 @@
 //! A failure from where it is caught to its handler.
 
+mod captures;
 mod client_fault;
 pub(crate) mod failure;
 pub(crate) mod known;
 mod mechanism;
 mod panic;
+mod payload;
+#[cfg(feature = "axum")]
+mod rejection;
 mod request_head;
+pub(crate) mod returned;
+pub(crate) mod reveal;
 #[cfg(feature = "websocket")]
 pub(crate) mod unshared;
 
@@ -15,17 +21,23 @@ use std::{
     marker::PhantomData,
     ops::Deref,
     panic::Location,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 pub use self::{
     mechanism::{Mechanism, Phase},
     panic::Panic,
     request_head::RequestHead,
+    returned::IntoFailure,
 };
 
+pub(crate) use self::captures::Captures;
+
 use self::failure::Failure;
-use crate::exception::Exception;
+use crate::{
+    error::{boxed, find},
+    exception::{Exception, HttpException},
+};
 
 /// A failure that a handler or an observer receives: the error, its mechanism and phase, and the
 /// head of the request.
@@ -48,14 +60,24 @@ use crate::exception::Exception;
 /// ```
 pub struct Caught<E: ?Sized = dyn Error + Send + Sync> {
     shared: Arc<Shared>,
-    /// Number of errors of the chain outside of this one.
-    depth: usize,
+    handled: Subject,
     error: PhantomData<fn() -> Box<E>>,
 }
 
 struct Shared {
     failure: Failure,
     request: RequestHead,
+    /// The exception that stands for the failure, once a handler has asked for it.
+    stand_in: OnceLock<HttpException>,
+}
+
+/// The error of a failure that a handler handles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The error with this number of errors outside of it in the chain.
+    Source(usize),
+    /// The exception that stands for the failure.
+    StandIn,
 }
 
 impl<E: Error + Send + Sync + 'static> Caught<E> {
@@ -76,28 +98,41 @@ impl<E: Error + Send + Sync + 'static> Caught<E> {
     /// assert_eq!(not_found(caught).to_string(), "404: there is no /items/2");
     /// ```
     pub fn new(error: E, request: RequestHead) -> Self {
-        let caught = Caught::of_failure(Failure::from_error(error, Phase::Future), request);
-        let depth = caught.failure().errors().position(|error| error.is::<E>());
-        caught.at(depth.unwrap_or(0))
+        let failure = Failure::from_boxed(boxed(error), Mechanism::Returned, Phase::Future);
+        let caught = Caught::of_failure(failure, request);
+        let is_it = |error: &(dyn Error + 'static)| find::<E>(error).is_some();
+        let depth = caught.failure().errors().position(is_it);
+        caught.at(Subject::Source(depth.unwrap_or(0)))
     }
 }
 
 impl Caught {
     pub(crate) fn of_failure(failure: Failure, request: RequestHead) -> Self {
-        let shared = Arc::new(Shared { failure, request });
+        let shared = Arc::new(Shared {
+            failure,
+            request,
+            stand_in: OnceLock::new(),
+        });
         Self {
             shared,
-            depth: 0,
+            handled: Subject::Source(0),
             error: PhantomData,
         }
     }
 
-    /// Returns the failure as the error `depth` sources down.
-    pub(crate) fn at<E: ?Sized>(&self, depth: usize) -> Caught<E> {
+    /// Returns the failure as one of its errors.
+    pub(crate) fn at<E: ?Sized>(&self, handled: Subject) -> Caught<E> {
         Caught {
             shared: Arc::clone(&self.shared),
-            depth,
+            handled,
             error: PhantomData,
+        }
+    }
+
+    pub(crate) fn into_failure(self) -> Failure {
+        match Arc::try_unwrap(self.shared) {
+            Ok(shared) => shared.failure,
+            Err(shared) => shared.failure.clone(),
         }
     }
 }
@@ -111,7 +146,7 @@ impl<E: ?Sized> Caught<E> {
     pub fn into_any(self) -> Caught {
         Caught {
             shared: self.shared,
-            depth: 0,
+            handled: Subject::Source(0),
             error: PhantomData,
         }
     }
@@ -126,10 +161,12 @@ impl<E: ?Sized> Caught<E> {
         self.shared.failure.phase
     }
 
-    /// Returns the place in the code at which the exception was made.
+    /// Returns the place in the code at which the failure arose, if it is known.
     ///
-    /// It is `None` unless the failure is an exception or has one as a source. Other errors do not
-    /// know their location; the panic hook prints that of a panic.
+    /// For an exception that is the place at which it was made. For an error that came as an
+    /// [`Error`](crate::Error), or was [raised](crate::Raise), that is the line of the `?` or the
+    /// `raise`. For any other error that is the place of the exception among its sources, if there
+    /// is one. The panic hook prints the location of a panic.
     pub fn location(&self) -> Option<&'static Location<'static>> {
         self.shared.failure.location()
     }
@@ -146,22 +183,34 @@ impl<E: ?Sized> Caught<E> {
     }
 }
 
-impl<E: Error + 'static> Caught<E> {
+impl<E: ?Sized> Caught<E> {
+    /// Returns the handled error.
+    fn handled(&self) -> Option<&(dyn Error + 'static)> {
+        let Shared {
+            failure, stand_in, ..
+        } = &*self.shared;
+        match self.handled {
+            Subject::Source(depth) => failure.errors().nth(depth),
+            Subject::StandIn => Some(stand_in.get_or_init(|| failure.stand_in())),
+        }
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> Caught<E> {
     /// Returns the error, as dereferencing does.
     ///
     /// # Panics
     ///
     /// If the error's chain of sources has changed since the failure was caught.
     pub fn error(&self) -> &E {
-        let error = self.failure().errors().nth(self.depth);
-        match error.and_then(<dyn Error>::downcast_ref) {
+        match self.handled().and_then(find) {
             Some(error) => error,
             None => panic!("an error's chain of sources changed while it was handled"),
         }
     }
 }
 
-impl<E: Error + 'static> Deref for Caught<E> {
+impl<E: Error + Send + Sync + 'static> Deref for Caught<E> {
     type Target = E;
 
     fn deref(&self) -> &E {
@@ -179,10 +228,9 @@ impl Deref for Caught {
 
 impl<E: ?Sized> fmt::Debug for Caught<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failure = self.failure();
-        let error = failure.errors().nth(self.depth);
+        let error = self.handled().unwrap_or(self.failure().as_error());
         f.debug_struct("Caught")
-            .field("error", &DebugError(error.unwrap_or(failure.as_error())))
+            .field("error", &DebugError(error))
             .field("mechanism", &self.mechanism())
             .field("phase", &self.phase())
             .field("request", self.request())

@@ -2,9 +2,9 @@
 
 use std::{any::Any, borrow::Cow, error::Error, fmt};
 
-use crate::unwind::ignore_panic;
+use super::payload::Payload;
 
-/// A panic: an unwinding whose payload is no exception.
+/// A panic: an unwinding whose payload is neither an exception nor an error.
 ///
 /// ```
 /// use tower_exception::{Caught, ExceptionLayer, HttpException, Panic};
@@ -14,9 +14,11 @@ use crate::unwind::ignore_panic;
 ///     HttpException::internal_server_error("we are looking into it")
 /// });
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Panic {
     message: Option<Cow<'static, str>>,
+    /// `None` if the payload is the message.
+    payload: Option<Payload>,
 }
 
 impl Panic {
@@ -30,6 +32,7 @@ impl Panic {
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             message: Some(message.into()),
+            payload: None,
         }
     }
 
@@ -40,22 +43,39 @@ impl Panic {
         };
         match payload.downcast::<String>() {
             Ok(message) => Self::new(*message),
-            Err(payload) => {
-                ignore_panic(|| drop(payload));
-                Self::unknown()
-            }
+            Err(payload) => Self {
+                message: None,
+                payload: Some(Payload::new(payload)),
+            },
         }
     }
 
-    /// A panic without a message.
+    /// A panic of which nothing is known.
+    #[cfg(feature = "websocket")]
     pub(crate) fn unknown() -> Self {
-        Self { message: None }
+        Self {
+            message: None,
+            payload: None,
+        }
+    }
+
+    /// Returns the payload, unless it is the message.
+    pub(super) fn payload(&self) -> Option<&Payload> {
+        self.payload.as_ref()
     }
 
     /// Returns the message of [`panic!`], or `None` for a panic with another payload
     /// ([`std::panic::panic_any`]).
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Panic")
+            .field("message", &self.message)
+            .finish_non_exhaustive()
     }
 }
 

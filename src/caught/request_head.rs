@@ -8,6 +8,7 @@ use axum::extract::OriginalUri;
 use http::{Extensions, uri::PathAndQuery};
 use http::{HeaderMap, Method, Request, Uri, Version, request::Parts};
 
+use super::captures::{Captured, Captures};
 #[cfg(all(feature = "axum", feature = "websocket"))]
 use super::unshared::copy_of_path;
 #[cfg(feature = "websocket")]
@@ -17,12 +18,14 @@ use crate::headers::HeaderNames;
 /// Head of the request that a failure belongs to.
 ///
 /// The headers are present only under
-/// [`capture_headers`](crate::ExceptionLayer::capture_headers).
+/// [`capture_headers`](crate::ExceptionLayer::capture_headers), and an extension of the request
+/// only under [`capture`](crate::ExceptionLayer::capture) of its type.
 ///
 /// `Debug` shows the method, the path, the version and the names of the headers. The query and the
 /// values of headers may hold secrets.
 ///
-/// A unit test of a handler or a renderer makes one from the parts of a request, with the headers:
+/// A unit test of a handler or a renderer makes one from the parts of a request, with the headers
+/// and the extensions:
 ///
 /// ```
 /// use http::Request;
@@ -41,18 +44,18 @@ pub struct RequestHead {
     whole_path: Option<PathAndQuery>,
     version: Version,
     /// Boxed: a map is a dozen words, which each request would move even if the map is empty.
-    headers: Option<Box<HeaderMap>>,
+    captured: Option<Box<Captured>>,
 }
 
 impl RequestHead {
-    pub(crate) fn of<B>(request: &Request<B>, with_headers: bool) -> Self {
+    pub(crate) fn of<B>(request: &Request<B>, captures: Option<&Captures>) -> Self {
         Self {
             method: request.method().clone(),
             uri: request.uri().clone(),
             #[cfg(feature = "axum")]
             whole_path: whole_path(request.uri(), request.extensions()),
             version: request.version(),
-            headers: with_headers.then(|| Box::new(request.headers().clone())),
+            captured: captures.map(|captures| Box::new(captures.of(request))),
         }
     }
 
@@ -67,7 +70,8 @@ impl RequestHead {
         if let Some(path) = &self.whole_path {
             self.whole_path = copy_of_path(path);
         }
-        if let Some(headers) = &mut self.headers {
+        let captured = self.captured.as_deref_mut();
+        if let Some(headers) = captured.and_then(|captured| captured.headers.as_mut()) {
             headers
                 .values_mut()
                 .for_each(|value| *value = copy_of_value(value));
@@ -107,7 +111,15 @@ impl RequestHead {
     ///
     /// They have to be cloned for every request, and most requests raise nothing.
     pub fn headers(&self) -> Option<&HeaderMap> {
-        self.headers.as_deref()
+        self.captured.as_deref()?.headers.as_ref()
+    }
+
+    /// Returns the extension of the request that has the type `T`.
+    ///
+    /// Returns `None` if the request had none when the layer received it, or unless the layer has
+    /// [`capture::<T>()`](crate::ExceptionLayer::capture).
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.captured.as_deref()?.values.get()
     }
 }
 
@@ -130,7 +142,10 @@ impl From<&Parts> for RequestHead {
             #[cfg(feature = "axum")]
             whole_path: whole_path(&parts.uri, &parts.extensions),
             version: parts.version,
-            headers: Some(Box::new(parts.headers.clone())),
+            captured: Some(Box::new(Captured {
+                headers: Some(parts.headers.clone()),
+                values: parts.extensions.clone(),
+            })),
         }
     }
 }

@@ -105,13 +105,18 @@ impl HttpException {
     /// ```
     #[track_caller]
     pub fn new(status: StatusCode) -> Self {
-        Self(Box::new(ExceptionImpl::new(Http {
+        Self::at(status, Location::caller())
+    }
+
+    pub(crate) fn at(status: StatusCode, location: &'static Location<'static>) -> Self {
+        let http = Http {
             status,
             detail: Detail::Canonical,
             headers: None,
             #[cfg(feature = "tonic")]
             is_converted: false,
-        })))
+        };
+        Self(Box::new(ExceptionImpl::at(http, location)))
     }
 
     /// Sets the detail that the client receives. Defaults to the canonical reason of the status.

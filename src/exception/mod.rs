@@ -4,6 +4,7 @@ mod close_code;
 mod detail;
 mod http;
 mod http_headers;
+mod or_exception;
 mod repr;
 mod shorthands;
 mod websocket;
@@ -16,8 +17,11 @@ pub use self::{
     close_code::{CloseCode, InvalidCloseCode},
     detail::{Detail, DetailRef},
     http::HttpException,
+    or_exception::{DetailOf, OrException},
     websocket::WebSocketException,
 };
+
+use crate::error::find;
 
 /// Exception of either kind.
 #[derive(Clone, Debug)]
@@ -47,7 +51,8 @@ impl Exception {
         }
     }
 
-    /// Returns the exception that `error` itself is. Its sources are not searched.
+    /// Returns the exception that `error` itself is, or that a report has as its context. Its
+    /// sources are not searched.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         if let Some(exception) = error.downcast_ref::<Self>() {
             return Some(exception.clone());
@@ -55,11 +60,18 @@ impl Exception {
         HttpException::of(error)
             .map(Self::Http)
             .or_else(|| WebSocketException::of(error).map(Self::WebSocket))
+            .or_else(|| Some(find::<HttpException>(error)?.clone().into()))
+            .or_else(|| Some(find::<WebSocketException>(error)?.clone().into()))
     }
 
-    /// Returns whether `error` itself is an exception. Its sources are not searched.
+    /// Returns whether `error` itself is an exception, or is a report that has one as its context.
+    /// Its sources are not searched.
     pub(crate) fn is(error: &(dyn Error + 'static)) -> bool {
-        error.is::<Self>() || HttpException::is(error) || WebSocketException::is(error)
+        error.is::<Self>()
+            || HttpException::is(error)
+            || WebSocketException::is(error)
+            || find::<HttpException>(error).is_some()
+            || find::<WebSocketException>(error).is_some()
     }
 
     /// Returns the [`HttpException`] or [`WebSocketException`] as an error.

@@ -26,10 +26,14 @@ pub(crate) struct ExceptionImpl<K> {
 impl<K> ExceptionImpl<K> {
     #[track_caller]
     pub(super) fn new(kind: K) -> Self {
+        Self::at(kind, Location::caller())
+    }
+
+    pub(super) fn at(kind: K, location: &'static Location<'static>) -> Self {
         Self {
             kind,
             source: None,
-            location: Location::caller(),
+            location,
             #[cfg(feature = "websocket")]
             unwind_token: UnwindToken::default(),
         }

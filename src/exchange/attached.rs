@@ -15,6 +15,7 @@ use super::{
     AnswerBody,
     fingerprint::{Fingerprint, exact_length, exact_length_or},
     pending_report::PendingReport,
+    unhandled::{has_unhandled, take_unhandled},
 };
 #[cfg(feature = "tonic")]
 use crate::grpc::{GRPC_MESSAGE, GRPC_STATUS};
@@ -35,13 +36,16 @@ pub(super) struct Attached {
     pub(super) failure: Failure,
     /// The report that an inner layer has left to this one.
     pub(super) report: Option<PendingReport>,
-    rendering: Rendering,
+    pub(super) rendering: Rendering,
 }
 
 /// The rendering of the failure into the response that carries it.
-enum Rendering {
+pub(super) enum Rendering {
     /// By a layer.
     Layer(Fingerprint),
+    /// By user code, which has converted an error of any type. No layer has inspected it.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code))]
+    Unhandled(Fingerprint),
     /// By user code, which has converted the exception.
     Conversion,
     /// By tonic. The status has been compared.
@@ -68,6 +72,7 @@ pub(super) fn has_attached<B>(response: &Response<B>) -> bool {
         && (extensions.get::<HttpException>().is_some()
             || extensions.get::<Provisional>().is_some()
             || extensions.get::<WebSocketException>().is_some()
+            || has_unhandled(extensions)
             || has_tonic_status(extensions))
 }
 
@@ -82,6 +87,13 @@ pub(super) fn detach<B: Body>(response: &mut Response<B>) -> Option<Attached> {
             failure: provisional.failure,
             report: provisional.report,
             rendering: Rendering::Layer(provisional.fingerprint),
+        });
+    }
+    if let Some(failure) = take_unhandled(extensions) {
+        return Some(Attached {
+            failure,
+            report: None,
+            rendering: Rendering::Unhandled(Fingerprint::of_unknown_error()),
         });
     }
     let exception = if let Some(exception) = extensions.remove::<HttpException>() {
@@ -147,6 +159,11 @@ pub(super) fn settle_rendered(
 }
 
 impl Attached {
+    /// Returns whether no layer has inspected the failure.
+    pub(super) fn is_unhandled(&self) -> bool {
+        matches!(self.rendering, Rendering::Unhandled(_))
+    }
+
     /// Returns whether a middleware has replaced the response since the failure was rendered into
     /// it.
     ///
@@ -156,7 +173,7 @@ impl Attached {
     pub(super) fn is_replaced<B: Body>(&self, response: &Response<B>) -> bool {
         let converted;
         let rendered = match &self.rendering {
-            Rendering::Layer(rendered) => rendered,
+            Rendering::Layer(rendered) | Rendering::Unhandled(rendered) => rendered,
             Rendering::Conversion => {
                 let Some(exception) = self.failure.as_exception() else {
                     return false;
@@ -206,7 +223,7 @@ fn pending<B>(
 ) -> Option<PendingReport> {
     match inner {
         Some(inner) => {
-            inner.add(context);
+            inner.add(context, failure);
             Some(inner)
         }
         None if context.is_none() && !report::has_events() => None,
@@ -227,7 +244,7 @@ fn report_now(
 ) {
     match (inner, context) {
         (Some(inner), context) => {
-            inner.add(context);
+            inner.add(context, &failure);
             inner.report(outcome());
             drop_contained(failure);
         }
@@ -263,10 +280,7 @@ fn tonic_status<B: Body>(response: &Response<B>) -> Option<Attached> {
     let has_same = |name: &HeaderName| response.headers().get(name) == rendered.headers().get(name);
     let is_replaced = !has_same(&GRPC_STATUS) || !has_same(&GRPC_MESSAGE);
     Some(Attached {
-        failure: Failure {
-            mechanism: Mechanism::Attached,
-            ..Failure::from_error(status.clone(), Phase::Future)
-        },
+        failure: Failure::from_status(status.clone(), Mechanism::Attached, Phase::Future),
         report: None,
         rendering: Rendering::Tonic { is_replaced },
     })

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::{handling::Handling, websocket::WebSockets};
+use crate::{caught::Captures, handling::Handling, websocket::WebSockets};
 
 /// Everything that a layer can be configured with.
 #[derive(Clone, Default)]
 pub struct Config {
     /// Shared with each request.
     pub(crate) handling: Arc<Handling>,
-    pub(crate) capture_headers: bool,
+    /// `None` if nothing is captured.
+    pub(crate) captures: Option<Captures>,
     /// No request counts as gRPC.
     pub(crate) without_grpc: bool,
     pub(crate) websockets: Option<WebSockets>,

@@ -2,32 +2,28 @@
 
 use std::{
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{Request, Response, header::CONTENT_LENGTH, response::Parts};
+use http::{Request, Response, StatusCode, header::CONTENT_LENGTH, response::Parts};
 use http_body::Body;
 
 use super::{
     AnswerBody, Config, Exchange, Inspection, LayerConfig, POLLED_AFTER_READY,
-    attached::{Attached, detach, has_attached, is_final},
-    pending_handler::{HandledFailure, PendingHandler},
-    pending_report::PendingReport,
+    attached::{Attached, Rendering, detach, has_attached, is_final},
+    carried::{pass_or_render, take_head},
+    pending_handler::{Asked, HandledFailure, PendingHandler},
     sealed::Sealed,
 };
 use crate::{
     adopt::{Adopted, AdoptingResponse, Candidate},
-    caught::{Caught, Mechanism, Phase, RequestHead, failure::Failure},
-    exception::Exception,
+    caught::{Mechanism, Phase, RequestHead, failure::Failure},
     format::{MayReadBody, ResponseFormat},
     grpc,
-    handler::{HandlerOutput, table::ErasedHandler},
     handling::RequestContext,
-    raise::poll::catch_poll,
-    render::framing::{drop_connection, without_body},
     report::Outcome,
-    unwind::{catch, catch_or, ignore_panic},
+    unwind::{catch, catch_or},
     websocket::Upgrade,
 };
 
@@ -59,7 +55,7 @@ impl LayerConfig for Configured {
     fn begin<B>(&self, request: &mut Request<B>) -> ConfiguredExchange {
         let mut context = RequestContext {
             handling: Arc::clone(&self.0.handling),
-            request: RequestHead::of(request, self.0.capture_headers),
+            request: RequestHead::of(request, self.0.captures.as_ref()),
             format: if self.0.without_grpc {
                 ResponseFormat::without_grpc(request)
             } else {
@@ -82,9 +78,14 @@ impl LayerConfig for Configured {
 impl Exchange for ConfiguredExchange {
     type BodyContext = RequestContext;
 
+    /// A response that is inspected is moved several times, so that few are.
     #[inline]
-    fn inspects<B>(&self, _: &Response<B>) -> bool {
-        true
+    fn inspects<B>(&self, response: &Response<B>) -> bool {
+        let context = self.context();
+        self.upgrade.is_some()
+            || matches!(context.format, ResponseFormat::Grpc(_))
+            || (context.handling.adoption.is_some() && response.status() >= StatusCode::BAD_REQUEST)
+            || has_attached(response)
     }
 
     fn inspect<B: Body<Data = Bytes>>(
@@ -110,8 +111,7 @@ impl Exchange for ConfiguredExchange {
     #[cold]
     fn handle(&mut self, mut failure: Failure, cx: &mut Context<'_>) -> Poll<Response<AnswerBody>> {
         failure.may_be_of_request_body = MayReadBody::of(self.context().request.method()).get();
-        let handler = self.context().find_handler(&failure);
-        self.handle_by(handler, failure, None, None, cx)
+        self.handle_by(failure, None, cx)
     }
 
     #[cold]
@@ -124,29 +124,19 @@ impl Exchange for ConfiguredExchange {
         if adopted.may_lack_text {
             self.forget_length();
         }
-        let handler = self.context().find_handler(&failure);
-        self.handle_by(handler, failure, Some(adopted.head), None, cx)
+        self.handle_by(failure, Some(adopted.head), cx)
     }
 
     #[cold]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<AnswerBody>> {
-        let Some(pending) = &mut self.pending else {
-            panic!("{POLLED_AFTER_READY}");
-        };
-        let reply = match catch_poll(cx, |cx| pending.reply.as_mut().poll(cx)) {
-            Ok(reply) => Ok(ready!(reply)),
-            Err(payload) => Err(payload),
-        };
-        let Some(pending) = self.pending.take() else {
-            panic!("{POLLED_AFTER_READY}");
-        };
-        let PendingHandler {
-            reply: future,
-            failure,
-        } = *pending;
-        ignore_panic(|| drop(future));
-        let (context, upgrade) = self.split();
-        Poll::Ready(failure.conclude(context, upgrade, reply))
+        let asked = self.poll_pending(cx);
+        self.conclude(asked)
+    }
+
+    #[cold]
+    fn poll_held<B: Body>(&mut self, response: Response<B>, cx: &mut Context<'_>) -> Inspection<B> {
+        let asked = self.poll_pending(cx);
+        self.conclude_held(asked, response)
     }
 
     #[cold]
@@ -202,7 +192,7 @@ impl ConfiguredExchange {
         mut response: Response<B>,
         cx: &mut Context<'_>,
     ) -> Inspection<B> {
-        let Some(attached) = detach(&mut response) else {
+        let Some(mut attached) = detach(&mut response) else {
             return Inspection::Pass(response);
         };
         grpc::restrict(&mut response);
@@ -213,70 +203,90 @@ impl ConfiguredExchange {
             self.forget_length();
         }
         let context = self.context();
-        let handler = context.find_handler(&attached.failure);
-        let rejects_handshake = match (&self.upgrade, attached.failure.as_exception()) {
-            (Some(_), Some(Exception::WebSocket(_))) => true,
-            (Some(upgrade), _) => attached
-                .failure
-                .http_exception()
-                .is_some_and(|exception| upgrade.close_for_http(&exception).is_some()),
-            (None, _) => false,
-        };
-        let changes = handler.is_some() || !context.is_rendered(&response) || rejects_handshake;
-        if changes && !attached.is_replaced(&response) {
-            let (head, body) = response.into_parts();
-            ignore_panic(|| drop(body));
-            // The head is of no use for the response to a handshake, nor is that of a gRPC status
-            // for a client that does not speak gRPC.
-            let is_grpc = matches!(context.format, ResponseFormat::Grpc(_));
-            let keeps_head = !rejects_handshake && (is_grpc || !grpc::is_status(&head.headers));
-            let mut head = Some(head);
-            if !keeps_head {
-                ignore_panic(|| drop(head.take()));
-            }
-            let Attached {
-                failure, report, ..
-            } = attached;
-            return Inspection::Replace(self.handle_by(handler, failure, head, report, cx));
+        context.receive(&mut attached.failure);
+        let next = context.find_handler(&attached.failure, 0);
+        if next.is_none() || attached.is_replaced(&response) {
+            let (context, upgrade) = self.split();
+            return pass_or_render(context, upgrade, response, attached);
         }
-        // The response is rendered already, or was replaced.
-        attached.settle(&mut response, Some(context));
-        drop_connection(&mut response, context.request.version());
-        match context.format.is_head() {
-            true => Inspection::Replace(Poll::Ready(without_body(response, context.format))),
-            false => Inspection::Pass(response),
+        let mut failure = HandledFailure::new(attached.failure, context, attached.report);
+        failure.rendering = Some(attached.rendering);
+        let asked = failure.ask(context, next, cx);
+        self.conclude_held(asked, response)
+    }
+
+    /// Concludes for a failure that `response` carries, as far as its handlers have replied.
+    fn conclude_held<B: Body>(&mut self, asked: Asked, response: Response<B>) -> Inspection<B> {
+        let (context, upgrade) = self.split();
+        match asked {
+            Asked::Pending(pending) => {
+                self.pending = Some(pending);
+                Inspection::Hold(response)
+            }
+            Asked::Replied(mut failure, reply) => {
+                failure.head = take_head(context, upgrade, response, failure.caught.failure());
+                Inspection::Replace(Poll::Ready(failure.conclude(context, upgrade, reply)))
+            }
+            Asked::Declined(failure) => {
+                let attached = Attached {
+                    failure: failure.caught.into_failure(),
+                    report: failure.inner,
+                    rendering: failure.rendering.unwrap_or(Rendering::Conversion),
+                };
+                pass_or_render(context, upgrade, response, attached)
+            }
         }
     }
 
-    /// Handles a failure. `head` is the head of the response that carried it, and `inner` the
-    /// report that an inner layer has left.
+    /// Handles a failure. `head` is the head of the response that was adopted.
     fn handle_by(
         &mut self,
-        handler: Option<(ErasedHandler, usize)>,
         mut failure: Failure,
         head: Option<Parts>,
-        inner: Option<PendingReport>,
         cx: &mut Context<'_>,
     ) -> Poll<Response<AnswerBody>> {
         let (context, upgrade) = self.split();
-        let Some((handler, depth)) = handler else {
-            let decided = catch(|| context.decide_default(&mut failure, head, upgrade));
-            return Poll::Ready(context.settle_default(decided, failure, inner));
-        };
-        let failure = HandledFailure {
-            caught: Caught::of_failure(failure, context.request.clone()),
-            head,
-            inner,
-        };
-        let reply = match catch(|| handler(&failure.caught, depth)) {
-            Ok(HandlerOutput::Ready(reply)) => Ok(reply),
-            Ok(HandlerOutput::Pending(reply)) => {
-                self.pending = Some(Box::new(PendingHandler { reply, failure }));
-                return self.poll(cx);
+        context.receive(&mut failure);
+        let next = context.find_handler(&failure, 0);
+        if next.is_none() {
+            let decided = catch(|| context.decide_default(&mut failure, head, false, upgrade));
+            return Poll::Ready(context.settle_default(decided, failure, None));
+        }
+        let mut failure = HandledFailure::new(failure, context, None);
+        failure.head = head;
+        let asked = failure.ask(context, next, cx);
+        self.conclude(asked)
+    }
+
+    /// Concludes for a failure, as far as its handlers have replied.
+    fn conclude(&mut self, asked: Asked) -> Poll<Response<AnswerBody>> {
+        let (context, upgrade) = self.split();
+        match asked {
+            Asked::Pending(pending) => {
+                self.pending = Some(pending);
+                Poll::Pending
             }
-            Err(payload) => Err(payload),
-        };
-        Poll::Ready(failure.conclude(context, upgrade, reply))
+            Asked::Replied(failure, reply) => {
+                Poll::Ready(failure.conclude(context, upgrade, reply))
+            }
+            Asked::Declined(HandledFailure {
+                caught,
+                head,
+                inner,
+                ..
+            }) => {
+                let mut failure = caught.into_failure();
+                let decided = catch(|| context.decide_default(&mut failure, head, false, upgrade));
+                Poll::Ready(context.settle_default(decided, failure, inner))
+            }
+        }
+    }
+
+    fn poll_pending(&mut self, cx: &mut Context<'_>) -> Asked {
+        match self.pending.take() {
+            Some(pending) => pending.poll(self.context(), cx),
+            None => panic!("{POLLED_AFTER_READY}"),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use http::HeaderMap;
 
 use super::{BodyContext, configured::ConfiguredExchange, trailers_of};
 use crate::{
-    caught::{Phase, failure::Failure},
+    caught::{Mechanism, Phase, failure::Failure},
     error::BoxError,
     exception::HttpException,
     format::MayReadBody,
@@ -26,16 +26,18 @@ impl BodyContext for RequestContext {
     #[cold]
     fn cut_short(&self, mut failure: Failure) -> BoxError {
         failure.may_be_of_request_body = MayReadBody::of(self.request.method()).get();
+        self.receive(&mut failure);
         self.report_failure(failure.clone(), Outcome::Aborted);
         failure.into()
     }
 
     #[cold]
     fn fail(&self, error: BoxError, is_reported: bool) -> BoxError {
-        let failure = Failure::from_error(error, Phase::Body);
+        let mut failure = Failure::from_boxed(error, Mechanism::Returned, Phase::Body);
         if !is_reported {
             return self.cut_short(failure);
         }
+        self.receive(&mut failure);
         self.call_observers(failure.clone(), Outcome::Aborted);
         failure.into()
     }

@@ -15,14 +15,14 @@ use crate::{
     exception::{Exception, HttpException, WebSocketException},
     format::ResponseFormat,
     grpc,
-    handler::{Reply, ReplyKind},
+    handler::{HandlerResponse, Reply, ReplyKind},
     handling::RequestContext,
     headers::{FRAMING, describes_only_body},
     render::{
         framing::{drop_connection, without_body},
         response::{
             empty_response, fallback_response, handshake_rejection, render_failure, render_into,
-            rerender_into,
+            rerender_into, set_head,
         },
     },
     report::Outcome,
@@ -35,11 +35,12 @@ pub(super) type Decision = (Response<AnswerBody>, Outcome);
 
 impl RequestContext {
     /// Decides for a failure that has no handler. `head` is the head of the response that carried
-    /// it.
+    /// it, which `is_unhandled` if that response was not rendered for the failure.
     pub(super) fn decide_default(
         &self,
         failure: &mut Failure,
         head: Option<Parts>,
+        is_unhandled: bool,
         upgrade: &mut Option<Box<Upgrade>>,
     ) -> Decision {
         let mut rejection = None;
@@ -69,6 +70,9 @@ impl RequestContext {
             self.format,
             |response, exception| {
                 let render = |exception: &_| self.render(exception);
+                if is_carried && is_unhandled {
+                    set_head(response, exception);
+                }
                 match is_carried {
                     true => rerender_into(response, exception, render, self.format),
                     false => render_into(response, exception, render, self.format, keep_headers),
@@ -125,18 +129,14 @@ impl RequestContext {
                     Err(exception) => self.render_reply(exception),
                 }
             }
-            ReplyKind::Response(response) if self.is_foreign(&response) => {
-                self.render_reply(grpc::as_exception(response))
+            ReplyKind::Failure(failed) => self.render_failed(*failed),
+            ReplyKind::Response(response) => self.pass_reply(response),
+            ReplyKind::Body(mut response) => {
+                *response.status_mut() = failure.default_status();
+                self.pass_reply(response)
             }
-            ReplyKind::Response(response) if self.format.is_head() => {
-                without_body(response, self.format)
-            }
-            ReplyKind::Response(mut response) => {
-                if let ResponseFormat::Grpc(_) = self.format {
-                    grpc::restrict(&mut response);
-                }
-                response.map(|body| AnswerBody::Replied(RepliedBody::new(body)))
-            }
+            // Another handler is asked.
+            ReplyKind::None => fallback_response(self.format),
         };
         if let Some(head) = head {
             keep_headers(&mut response, &head.headers, failure);
@@ -151,7 +151,8 @@ impl RequestContext {
 
     #[cold]
     fn fall_back(&self, payload: Box<dyn Any + Send>) -> Decision {
-        let failure = Failure::from_payload(payload, Phase::Handling);
+        let mut failure = Failure::from_payload(payload, Phase::Handling);
+        self.receive(&mut failure);
         let (response, outcome) = decision(fallback_response(self.format));
         self.report_failure(failure, outcome);
         (response, outcome)
@@ -185,6 +186,28 @@ impl RequestContext {
         // Its source is user code.
         ignore_panic(|| drop(exception));
         drop_connection(&mut response, self.request.version());
+        response
+    }
+
+    /// Sends the response of a handler.
+    fn pass_reply(&self, mut response: HandlerResponse) -> Response<AnswerBody> {
+        if self.is_foreign(&response) {
+            return self.render_reply(grpc::as_exception(response));
+        }
+        if self.format.is_head() {
+            return without_body(response, self.format);
+        }
+        if let ResponseFormat::Grpc(_) = self.format {
+            grpc::restrict(&mut response);
+        }
+        response.map(|body| AnswerBody::Replied(RepliedBody::new(body)))
+    }
+
+    /// Renders the failure of a handler, which has replied it, and reports it by itself.
+    #[cold]
+    fn render_failed(&self, failed: Failure) -> Response<AnswerBody> {
+        let response = self.render_reply(failed.stand_in());
+        self.report_failure(failed, Outcome::of(&response));
         response
     }
 

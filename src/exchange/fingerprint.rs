@@ -69,6 +69,18 @@ impl Fingerprint {
         }
     }
 
+    /// Returns the fingerprint of an unknown error's conversion into a response.
+    pub(super) fn of_unknown_error() -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            content_type: Some(HeaderValue::from_static("application/json")),
+            content_encoding: None,
+            grpc_status: None,
+            grpc_message: None,
+            length: Some(r#"{"detail":"Internal Server Error"}"#.len() as u64),
+        }
+    }
+
     /// Returns whether the status differs, over HTTP and over gRPC.
     pub(super) fn has_other_status(&self, rendered: &Self) -> bool {
         self.status != rendered.status

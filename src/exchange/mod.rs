@@ -5,6 +5,7 @@
 
 mod answer;
 mod attached;
+mod carried;
 mod config;
 mod configured;
 mod configured_body;
@@ -13,6 +14,7 @@ mod fingerprint;
 mod pending_handler;
 mod pending_report;
 mod plain;
+mod unhandled;
 
 use std::{
     future::poll_fn,
@@ -24,6 +26,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
 
+#[cfg(feature = "axum")]
+pub(crate) use self::unhandled::unhandled_response;
 pub(crate) use self::{
     answer::{AnswerBody, RepliedBody},
     config::Config,
@@ -89,6 +93,9 @@ pub trait Exchange: Sized {
     /// Polls the async handler.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<AnswerBody>>;
 
+    /// Polls the async handler of a failure that `response`, which was held back, carries.
+    fn poll_held<B: Body>(&mut self, response: Response<B>, cx: &mut Context<'_>) -> Inspection<B>;
+
     /// Reports a failure that will not be handled, because the client has left.
     fn abandon(&mut self, failure: Failure);
 
@@ -126,6 +133,8 @@ pub enum Inspection<B> {
     Pass(Response<B>),
     /// Another response is sent in its place.
     Replace(Poll<Response<AnswerBody>>),
+    /// The response is held back until an async handler has replied or declined.
+    Hold(Response<B>),
     /// The response may be one to adopt. Its body is read first.
     Adopt(AdoptingResponse<B>),
 }

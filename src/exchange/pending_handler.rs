@@ -1,13 +1,20 @@
-//! A failure in the hands of a handler, sync or async.
+//! A failure in the hands of its handlers, sync or async.
 
-use std::thread;
+use std::{
+    task::{Context, Poll},
+    thread,
+};
 
 use http::{Response, response::Parts};
 
-use super::{AnswerBody, attached::mark_final, pending_report::PendingReport};
+use super::{
+    AnswerBody,
+    attached::{Rendering, mark_final},
+    pending_report::PendingReport,
+};
 use crate::{
-    caught::Caught,
-    handler::{PendingReply, Reply},
+    caught::{Caught, Subject, failure::Failure},
+    handler::{HandlerOutput, PendingReply, Reply, poll_reply, table::ErasedHandler},
     handling::RequestContext,
     raise::slot::is_inside_a_scope,
     report::Outcome,
@@ -15,22 +22,79 @@ use crate::{
     websocket::Upgrade,
 };
 
-/// An async handler, and the failure that it handles.
-pub(super) struct PendingHandler {
-    pub(super) reply: PendingReply,
-    pub(super) failure: HandledFailure,
-}
-
-/// A failure that a handler receives.
+/// A failure that handlers are asked for a reply to.
 pub(super) struct HandledFailure {
     pub(super) caught: Caught,
     /// The head of the response that carried the failure.
     pub(super) head: Option<Parts>,
+    /// The rendering in the response that carries the failure, while that response is held back.
+    pub(super) rendering: Option<Rendering>,
     /// The report that an inner layer has left.
     pub(super) inner: Option<PendingReport>,
+    /// Number of handlers that were asked.
+    pub(super) asked: usize,
+}
+
+/// An async handler that was asked, and the failure.
+pub(super) struct PendingHandler {
+    reply: PendingReply,
+    failure: HandledFailure,
+}
+
+/// Result of asking the handlers of a failure.
+pub(super) enum Asked {
+    Replied(HandledFailure, thread::Result<Reply>),
+    /// Every handler has declined.
+    Declined(HandledFailure),
+    /// An async handler has not replied yet.
+    Pending(Box<PendingHandler>),
 }
 
 impl HandledFailure {
+    pub(super) fn new(
+        failure: Failure,
+        context: &RequestContext,
+        inner: Option<PendingReport>,
+    ) -> Self {
+        Self {
+            caught: Caught::of_failure(failure, context.request.clone()),
+            head: None,
+            rendering: None,
+            inner,
+            asked: 0,
+        }
+    }
+
+    /// Asks `next` for a reply, and then the other handlers of the failure, until one replies.
+    pub(super) fn ask(
+        mut self,
+        context: &RequestContext,
+        mut next: Option<(ErasedHandler, Subject)>,
+        cx: &mut Context<'_>,
+    ) -> Asked {
+        while let Some((handler, handled)) = next {
+            self.asked += 1;
+            let reply = match catch(|| handler(&self.caught, handled)) {
+                Ok(HandlerOutput::Ready(reply)) => Ok(reply),
+                Ok(HandlerOutput::Pending(reply)) => {
+                    let pending = PendingHandler {
+                        reply,
+                        failure: self,
+                    };
+                    return Box::new(pending).poll(context, cx);
+                }
+                Err(payload) => Err(payload),
+            };
+            match reply {
+                Ok(reply) if reply.is_declined() => {
+                    next = context.find_handler(self.caught.failure(), self.asked);
+                }
+                reply => return Asked::Replied(self, reply),
+            }
+        }
+        Asked::Declined(self)
+    }
+
     /// Makes the response for the handler's reply, and reports the failure.
     pub(super) fn conclude(
         self,
@@ -61,6 +125,29 @@ impl HandledFailure {
 }
 
 impl PendingHandler {
+    /// Polls the handler. If it declines, the next one is asked.
+    pub(super) fn poll(
+        mut self: Box<Self>,
+        context: &RequestContext,
+        cx: &mut Context<'_>,
+    ) -> Asked {
+        let Poll::Ready(reply) = poll_reply(&mut self.reply, cx) else {
+            return Asked::Pending(self);
+        };
+        let Self {
+            reply: future,
+            failure,
+        } = *self;
+        ignore_panic(|| drop(future));
+        match reply {
+            Ok(reply) if reply.is_declined() => {
+                let next = context.find_handler(failure.caught.failure(), failure.asked);
+                failure.ask(context, next, cx)
+            }
+            reply => Asked::Replied(failure, reply),
+        }
+    }
+
     /// Reports the failure, because the client has left before the handler replied.
     #[cold]
     pub(super) fn abandon(self, context: Option<&RequestContext>) {

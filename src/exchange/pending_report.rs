@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
-    caught::failure::{Failure, drop_contained},
+    caught::failure::{Failure, FailureKind, drop_contained},
     handling::RequestContext,
     report::{Outcome, emit},
 };
@@ -36,10 +36,15 @@ impl PendingReport {
     }
 
     /// Adds a layer further out, which has passed the response on. It has a context if it may have
-    /// observers.
-    pub(super) fn add(&self, context: Option<&RequestContext>) {
+    /// observers. `failure` is the failure as that layer knows it.
+    pub(super) fn add(&self, context: Option<&RequestContext>, failure: &Failure) {
         if let Some(report) = &mut *self.0.lock() {
             report.contexts.extend(context.cloned());
+            let was_panic = matches!(report.failure.kind, FailureKind::Panic(_));
+            // The layer has a handler for the payload of the panic, and so has taken it.
+            if was_panic && !matches!(failure.kind, FailureKind::Panic(_)) {
+                report.failure = failure.clone();
+            }
         }
     }
 

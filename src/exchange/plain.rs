@@ -31,7 +31,9 @@ use crate::{
     render::{
         framing::without_body,
         render_json,
-        response::{empty_response, fallback_response, render_failure, render_into, rerender_into},
+        response::{
+            empty_response, fallback_response, render_failure, render_into, rerender_into, set_head,
+        },
     },
     report::{self, Outcome, emit},
     unwind::{catch, ignore_panic},
@@ -73,10 +75,13 @@ impl Exchange for PlainExchange {
 
     /// An attached exception has this layer's rendering already, except for `HEAD` and gRPC
     /// requests, which the code that rendered it did not know. It is reported if there are events.
+    /// An attached error of any other type is a plain 500, which this layer may render otherwise.
     #[inline]
     fn inspects<B>(&self, response: &Response<B>) -> bool {
+        let status = response.status();
         self.format != ResponseFormat::Http
-            || (response.status() >= StatusCode::BAD_REQUEST && report::has_events())
+            || (status >= StatusCode::BAD_REQUEST
+                && (status == StatusCode::INTERNAL_SERVER_ERROR || report::has_events()))
     }
 
     fn inspect<B: Body<Data = Bytes>>(
@@ -90,9 +95,10 @@ impl Exchange for PlainExchange {
         let Some(attached) = detach(&mut response) else {
             return Inspection::Pass(response);
         };
+        let is_unhandled = attached.is_unhandled();
         let is_rendered = match self.format {
             ResponseFormat::Grpc(_) => grpc::is_status(response.headers()),
-            _ => true,
+            _ => !is_unhandled,
         };
         if !is_rendered && !attached.is_replaced(&response) {
             let Attached {
@@ -102,6 +108,9 @@ impl Exchange for PlainExchange {
             ignore_panic(|| drop(body));
             let response = Response::from_parts(head, AnswerBody::from(Bytes::new()));
             let response = self.respond(response, failure, report, |response, exception| {
+                if is_unhandled {
+                    set_head(response, exception);
+                }
                 rerender_into(response, exception, render_json, self.format);
             });
             return Inspection::Replace(Poll::Ready(response));
@@ -138,6 +147,11 @@ impl Exchange for PlainExchange {
 
     /// A layer without configuration has no async handlers.
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<Response<AnswerBody>> {
+        panic!("{POLLED_AFTER_READY}");
+    }
+
+    /// A layer without configuration holds no response back.
+    fn poll_held<B: Body>(&mut self, _: Response<B>, _: &mut Context<'_>) -> Inspection<B> {
         panic!("{POLLED_AFTER_READY}");
     }
 
@@ -207,7 +221,7 @@ impl BodyContext for PlainExchange {
     fn fail(&self, error: BoxError, is_reported: bool) -> BoxError {
         match is_reported {
             true => error,
-            false => self.cut_short(Failure::from_error(error, Phase::Body)),
+            false => self.cut_short(Failure::from_boxed(error, Mechanism::Returned, Phase::Body)),
         }
     }
 

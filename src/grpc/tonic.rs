@@ -14,7 +14,7 @@ use super::{
     visible::{has_visible_message, is_received, reason},
 };
 use crate::{
-    error::sources,
+    error::{find, sources},
     exception::{Detail, Exception, HttpException},
 };
 
@@ -185,10 +185,10 @@ pub(crate) fn exception_for(
     error: &(dyn Error + 'static),
     is_outermost: bool,
 ) -> Option<HttpException> {
-    if error.is::<TimeoutExpired>() {
+    if find::<TimeoutExpired>(error).is_some() {
         return Some(HttpException::new(StatusCode::GATEWAY_TIMEOUT));
     }
-    let status = error.downcast_ref::<Status>()?;
+    let status = find::<Status>(error)?;
     let has_visible_message = has_visible_message(status);
     if made_of(status).is_some() || is_outermost && has_visible_message {
         return Some(status.clone().into());

@@ -1,14 +1,27 @@
 #![doc = include_str!("../docs/handlers.md")]
 
 mod reply;
+#[cfg(feature = "axum")]
+mod response_type;
+mod status_range;
 pub(crate) mod table;
 
-use std::{future::Future, pin::Pin};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    thread,
+};
 
-pub(crate) use self::reply::ReplyKind;
-pub use self::reply::{IntoReply, Reply};
+#[cfg(feature = "axum")]
+pub(crate) use self::reply::Declined;
+pub(crate) use self::reply::{HandlerResponse, ReplyKind};
+pub use self::{
+    reply::{IntoReply, Reply},
+    status_range::StatusRange,
+};
 
-use crate::caught::Caught;
+use crate::{caught::Caught, raise::poll::catch_poll};
 
 /// Function from a failure to a reply: sync or async, a closure or a `fn`.
 ///
@@ -23,9 +36,11 @@ use crate::caught::Caught;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler of failures",
     label = "not a function from `Caught<E>` to a reply",
-    note = "a handler is a function of one argument, `Caught<E>`, that returns a reply or a future of a reply",
-    note = "a closure names the type of its argument: `|error: Caught<MyError>| ...`",
-    note = "the docs of `IntoReply` list the types that are replies"
+    note = "a handler takes one argument by value: `|error: Caught<MyError>| ..` in `on`, `Caught<HttpException>` in `on_status`, `Caught<Panic>` in `on_panic`, `Caught` in `on_any`",
+    note = "the error itself is `*error` or `error.error()`, and the request is `error.request()`",
+    note = "it returns an exception, a `StatusCode`, a `tower_exception::Error`, an `http::Response`, or with the feature `axum` anything that is `IntoResponse`: see `IntoReply`",
+    note = "to leave the failure to the next handler, return `Reply::decline()` or `()` in place of an `Option`",
+    note = "an async handler returns a future of such a reply, and the future is `Send`"
 )]
 pub trait Handler<E: ?Sized, M>: Send + Sync + 'static {
     #[doc(hidden)]
@@ -61,6 +76,17 @@ pub(crate) use self::private::HandlerOutput;
 
 /// The future of an async handler's reply.
 pub(crate) type PendingReply = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+/// Polls an async handler, and catches what it raises.
+pub(crate) fn poll_reply(
+    reply: &mut PendingReply,
+    cx: &mut Context<'_>,
+) -> Poll<thread::Result<Reply>> {
+    match catch_poll(cx, |cx| reply.as_mut().poll(cx)) {
+        Ok(reply) => reply.map(Ok),
+        Err(payload) => Poll::Ready(Err(payload)),
+    }
+}
 
 mod private {
     use super::{PendingReply, Reply};

@@ -1,44 +1,80 @@
 //! A handler's reply.
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 
+#[cfg(feature = "axum")]
+use crate::caught::returned::UnhandledFailure;
 use crate::{
-    error::BoxError,
-    exception::{Exception, HttpException},
+    caught::{
+        IntoFailure, Phase,
+        failure::{Failure, FailureKind},
+    },
+    error::{BoxError, Error},
+    exception::{Exception, HttpException, WebSocketException},
     unwind::catch_or,
 };
 
 /// Reply of a handler.
+///
+/// A handler that has several kinds of replies returns this type:
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_exception::{Caught, ExceptionLayer, HttpException, Reply};
+///
+/// let layer = ExceptionLayer::new().on(|error: Caught<std::io::Error>| match error.kind() {
+///     std::io::ErrorKind::NotFound => Reply::from(HttpException::not_found("no such file")),
+///     std::io::ErrorKind::PermissionDenied => Reply::from(StatusCode::FORBIDDEN),
+///     // The next handler, and at last the default.
+///     _ => Reply::decline(),
+/// });
+/// ```
 #[must_use = "a handler returns it to the layer"]
 pub struct Reply(ReplyKind);
 
 pub(crate) enum ReplyKind {
     /// An exception, for the layer to render.
     Exception(Exception),
+    /// An error with which the handler has failed.
+    Failure(Box<Failure>),
     /// A response, to be sent as it is.
-    Response(Response<UnsyncBoxBody<Bytes, BoxError>>),
+    Response(HandlerResponse),
+    /// A response whose status is the one that the failure has by default.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code))]
+    Body(HandlerResponse),
+    /// No reply: the next handler is asked.
+    None,
 }
+
+/// Extension of the response that a reply which declines becomes, such as in a `Result`.
+#[cfg(feature = "axum")]
+#[derive(Clone)]
+pub(crate) struct Declined;
+
+/// Response of a handler.
+pub(crate) type HandlerResponse = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 /// Type that a handler may return.
 ///
-/// - The layer renders an exception ([`HttpException`](crate::HttpException),
-///   [`WebSocketException`](crate::WebSocketException), [`Exception`]) and a
-///   [`StatusCode`](http::StatusCode).
+/// - The layer renders an exception ([`HttpException`], [`WebSocketException`], [`Exception`]), a
+///   [`StatusCode`] and an [`Error`].
 /// - An [`http::Response`] with any body of [`Bytes`] is sent as it is. If it has an error status,
 ///   no header and no body, it says no more than that status, and is rendered as the status.
+/// - `()` and [`Reply::decline`] are no reply: the next handler is asked.
 /// - A `Result` of two of these is the one that it holds.
-/// - With the feature `axum`, everything that is `IntoResponse` is a reply.
+/// - With the feature `axum`, everything that is `IntoResponse` is a reply. A text, bytes, `Json`
+///   and `Html` have the status that the failure has by default.
 ///
 /// The trait is sealed: a type of your own is a reply if it is `IntoResponse`, or if the handler
 /// converts it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a reply to a failure",
     label = "a handler returned this",
-    note = "a handler returns an exception, a `StatusCode`, or an `http::Response` with a body of `Bytes`",
-    note = "with the feature `axum` of `tower-exception` also anything that is `IntoResponse`"
+    note = "a handler returns an exception, a `StatusCode`, a `tower_exception::Error`, a `Reply`, `()`, or an `http::Response` with a body of `Bytes`",
+    note = "with the feature `axum` of `tower-exception` also anything that is `IntoResponse`: implement it, or convert the value in the handler"
 )]
 pub trait IntoReply: sealed::Sealed + 'static {
     #[doc(hidden)]
@@ -46,35 +82,92 @@ pub trait IntoReply: sealed::Sealed + 'static {
 }
 
 impl Reply {
-    fn exception(exception: impl Into<Exception>) -> Self {
-        Self(ReplyKind::Exception(exception.into()))
+    /// Declines to reply. The next handler that matches is asked, then the default applies, and
+    /// then an outer layer may handle the failure.
+    pub fn decline() -> Self {
+        Self(ReplyKind::None)
     }
 
-    fn response<B>(response: Response<B>) -> Self
+    #[cfg_attr(not(feature = "axum"), allow(unused_mut))]
+    fn response<B>(mut response: Response<B>) -> Self
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        // `Status::into_http` leaves the status here. A client that does not speak gRPC could not
-        // read it.
+        // An `Error` that is inside of another type has become a response.
+        #[cfg(feature = "axum")]
+        if let Some(UnhandledFailure(failed)) = response.extensions_mut().remove() {
+            return Self(ReplyKind::Failure(failed.of_handler()));
+        }
+        // `Status::into_http` leaves the status here, which only a gRPC client could read.
         #[cfg(feature = "tonic")]
         if let Some(status) = response.extensions().get::<tonic::Status>() {
-            return Self::exception(HttpException::from(status.clone()));
+            return HttpException::from(status.clone()).into();
         }
         if is_bare_error(&response) {
-            return Self::exception(HttpException::new(response.status()));
+            return response.status().into();
         }
-        let response = response.map(|body| body.map_err(Into::into).boxed_unsync());
-        Self(ReplyKind::Response(response))
+        Self(ReplyKind::Response(boxed(response)))
     }
 
     pub(crate) fn into_kind(self) -> ReplyKind {
         self.0
     }
+
+    pub(crate) fn is_declined(&self) -> bool {
+        matches!(self.0, ReplyKind::None)
+    }
+}
+
+fn boxed<B>(response: Response<B>) -> HandlerResponse
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    response.map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
 impl From<Exception> for Reply {
     fn from(exception: Exception) -> Self {
-        Self::exception(exception)
+        Self(ReplyKind::Exception(exception))
+    }
+}
+
+impl From<HttpException> for Reply {
+    fn from(exception: HttpException) -> Self {
+        Self::from(Exception::Http(exception))
+    }
+}
+
+impl From<WebSocketException> for Reply {
+    fn from(exception: WebSocketException) -> Self {
+        Self::from(Exception::WebSocket(exception))
+    }
+}
+
+impl From<StatusCode> for Reply {
+    fn from(status: StatusCode) -> Self {
+        Self::from(HttpException::new(status))
+    }
+}
+
+/// The reply of an exception, or of a handler that has failed with another error.
+impl From<Error> for Reply {
+    fn from(error: Error) -> Self {
+        let failure = error.into_failure(Phase::Handling);
+        match failure.kind {
+            FailureKind::Exception(exception) => exception.into(),
+            FailureKind::Error(..) | FailureKind::Panic(_) => {
+                Self(ReplyKind::Failure(Box::new(failure)))
+            }
+        }
+    }
+}
+
+impl<B> From<Response<B>> for Reply
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    fn from(response: Response<B>) -> Self {
+        Self::response(response)
     }
 }
 
@@ -98,40 +191,40 @@ mod sealed {
 
     use super::{IntoReply, Reply};
     use crate::{
-        error::BoxError,
+        error::{BoxError, Error},
         exception::{Exception, HttpException, WebSocketException},
     };
 
     pub trait Sealed {}
 
-    impl Sealed for Exception {}
-    impl Sealed for HttpException {}
-    impl Sealed for WebSocketException {}
-    impl Sealed for StatusCode {}
+    macro_rules! replies {
+        ($($Reply:ty),*) => {$(
+            impl Sealed for $Reply {}
+
+            impl IntoReply for $Reply {
+                fn into_reply(self) -> Reply {
+                    self.into()
+                }
+            }
+        )*};
+    }
+
+    replies!(
+        Reply,
+        Exception,
+        HttpException,
+        WebSocketException,
+        StatusCode,
+        Error
+    );
+
+    impl Sealed for () {}
     impl<B> Sealed for Response<B> {}
     impl<T: IntoReply, E: IntoReply> Sealed for Result<T, E> {}
 
-    impl IntoReply for Exception {
+    impl IntoReply for () {
         fn into_reply(self) -> Reply {
-            Reply::exception(self)
-        }
-    }
-
-    impl IntoReply for HttpException {
-        fn into_reply(self) -> Reply {
-            Reply::exception(self)
-        }
-    }
-
-    impl IntoReply for WebSocketException {
-        fn into_reply(self) -> Reply {
-            Reply::exception(self)
-        }
-    }
-
-    impl IntoReply for StatusCode {
-        fn into_reply(self) -> Reply {
-            Reply::exception(HttpException::new(self))
+            Reply::decline()
         }
     }
 
@@ -140,7 +233,7 @@ mod sealed {
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         fn into_reply(self) -> Reply {
-            Reply::response(self)
+            self.into()
         }
     }
 
@@ -158,13 +251,15 @@ mod sealed {
 /// written without the feature (`Result<T, E>` is a reply if both are) compiles with it.
 #[cfg(feature = "axum")]
 mod sealed {
-    use std::any::Any;
-
     use axum_core::response::IntoResponse;
     use http::StatusCode;
 
-    use super::{IntoReply, Reply};
-    use crate::exception::{HttpException, WebSocketException};
+    use super::{Declined, IntoReply, Reply, ReplyKind, boxed};
+    use crate::{
+        error::cast,
+        exception::{HttpException, WebSocketException},
+        handler::response_type::{Says, said_by},
+    };
 
     pub trait Sealed: IntoResponse {}
 
@@ -173,19 +268,33 @@ mod sealed {
     #[diagnostic::do_not_recommend]
     impl<T: IntoResponse + 'static> IntoReply for T {
         fn into_reply(self) -> Reply {
+            let reply = match cast::<T, Reply>(self) {
+                Ok(reply) => return reply,
+                Err(reply) => reply,
+            };
             // axum's response for a status has no body; a handler's status is an exception.
-            if let Some(status) = (&self as &dyn Any).downcast_ref::<StatusCode>() {
-                return Reply::exception(HttpException::new(*status));
-            }
-            let mut response = self.into_response();
+            let reply = match cast::<T, StatusCode>(reply) {
+                Ok(status) => return status.into(),
+                Err(reply) => reply,
+            };
+            let mut response = reply.into_response();
             let attached = response.extensions_mut();
             if let Some(exception) = attached.remove::<HttpException>() {
-                return Reply::exception(exception);
+                return exception.into();
             }
             if let Some(exception) = attached.remove::<WebSocketException>() {
-                return Reply::exception(exception);
+                return exception.into();
             }
-            Reply::response(response)
+            if attached.remove::<Declined>().is_some() {
+                return Reply::decline();
+            }
+            match said_by::<T>() {
+                Says::Nothing if response.status() == StatusCode::OK => Reply::decline(),
+                Says::Body if response.status() == StatusCode::OK => {
+                    Reply(ReplyKind::Body(boxed(response)))
+                }
+                Says::Nothing | Says::Body | Says::Status => response.into(),
+            }
         }
     }
 }

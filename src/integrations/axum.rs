@@ -1,10 +1,11 @@
-//! axum: exceptions as responses, and the extractor of a WebSocket's handle.
+//! axum: exceptions and errors as responses, and the extractor of a WebSocket's handle.
 
 use axum_core::{
     body::Body,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use http::StatusCode;
 #[cfg(feature = "websocket")]
 use {axum_core::extract::FromRequestParts, http::request::Parts};
 
@@ -12,7 +13,14 @@ use {axum_core::extract::FromRequestParts, http::request::Parts};
 use crate::websocket::WebSocketHandle;
 use crate::{
     body::ExceptionBody,
+    caught::{
+        IntoFailure, Mechanism, Phase,
+        failure::{Failure, FailureKind},
+    },
+    error::Error,
     exception::{Exception, HttpException, WebSocketException},
+    exchange::unhandled_response,
+    handler::{Declined, Reply, ReplyKind},
 };
 
 /// The exception in its default rendering, attached to the response, as
@@ -51,6 +59,64 @@ impl IntoResponse for WebSocketException {
 impl IntoResponse for Exception {
     fn into_response(self) -> Response {
         into_axum(self.into())
+    }
+}
+
+/// The response of the exception that the error was made of, or a plain 500 for any other error.
+///
+/// The error is attached to the response. A layer handles it by its type, or renders what it knows
+/// of it. Without a layer the client learns nothing of the error.
+///
+/// ```
+/// use axum::{Json, extract::rejection::JsonRejection};
+/// use axum_extra::extract::WithRejection;
+/// use tower_exception::{Caught, Error, ExceptionLayer, HttpException, Result};
+///
+/// async fn read() -> Result<String> {
+///     Ok(tokio::fs::read_to_string("/etc/hostname").await?)
+/// }
+///
+/// // The rejection of an extractor: handlers receive axum's type.
+/// async fn order(WithRejection(Json(item), _): WithRejection<Json<u32>, Error>) -> String {
+///     format!("item {item}")
+/// }
+///
+/// let app: axum::Router = axum::Router::new()
+///     .route("/", axum::routing::get(read).post(order))
+///     .layer(ExceptionLayer::new().on(|rejection: Caught<JsonRejection>| {
+///         HttpException::new(rejection.status()).with_detail(rejection.body_text())
+///     }));
+/// ```
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        failed_response(self.into_failure(Phase::Future))
+    }
+}
+
+/// The response of an axum handler that returns a [`Reply`]. One that declines is a plain 500.
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        match self.into_kind() {
+            ReplyKind::Exception(exception) => exception.into_response(),
+            ReplyKind::Failure(failure) => failed_response(*failure),
+            ReplyKind::Response(response) | ReplyKind::Body(response) => response.into_response(),
+            ReplyKind::None => {
+                let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+                response.extensions_mut().insert(Declined);
+                response
+            }
+        }
+    }
+}
+
+/// Returns the response that carries a failure to the layer.
+fn failed_response(mut failure: Failure) -> Response {
+    if failure.mechanism == Mechanism::Returned {
+        failure.mechanism = Mechanism::Attached;
+    }
+    match failure.kind {
+        FailureKind::Exception(exception) => exception.into_response(),
+        FailureKind::Error(..) | FailureKind::Panic(_) => into_axum(unhandled_response(failure)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The `try` block for raised exceptions.
+//! The `try` block for what async code raises.
 
 use std::{
     fmt,
@@ -11,19 +11,25 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::poll::{catch_poll, downcast_payload};
-use crate::{exception::Exception, unwind::ignore_panic};
+use crate::{error::Error, unwind::ignore_panic};
 
-/// Runs `future` and returns an exception that it raises as an error, in whichever way it was
-/// raised: a `try` block.
+/// Runs `future` and returns an exception or error that it raises, in whichever way it was raised:
+/// a `try` block.
+///
+/// The returned [`Error`] downcasts to the type that was raised. Its
+/// [`location`](Error::location) is the place at which an exception was made, or at which another
+/// error was raised.
 ///
 /// The future is dropped before the error is returned. A panic in its destructors is ignored, and
-/// the exception is returned all the same. A panic in the future itself is not caught. An error
-/// that the future returns is part of its output.
+/// the error is returned all the same. A panic in the future itself is not caught. An error that
+/// the future returns is part of its output.
+///
+/// [`catch_sync`](crate::catch_sync) does the same for a closure.
 ///
 /// # Examples
 ///
 /// ```
-/// use tower_exception::{Exception, HttpException, catch};
+/// use tower_exception::{HttpException, catch};
 ///
 /// async fn cached(id: u32) -> &'static str {
 ///     match id {
@@ -36,8 +42,9 @@ use crate::{exception::Exception, unwind::ignore_panic};
 /// # async fn main() {
 /// let name = match catch(cached(2)).await {
 ///     Ok(name) => name,
-///     Err(Exception::Http(exception)) if exception.status() == 404 => "looked up",
-///     Err(exception) => panic!("{exception}"),
+///     Err(error) if error.is::<HttpException>() => "looked up",
+///     // An error of another type goes on its way.
+///     Err(error) => tower_exception::Raise::raise(error),
 /// };
 /// assert_eq!(name, "looked up");
 /// # }
@@ -57,7 +64,7 @@ pin_project! {
 }
 
 impl<F: Future> Future for Catch<F> {
-    type Output = Result<F::Output, Exception>;
+    type Output = Result<F::Output, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut slot = self.project().future;
@@ -67,9 +74,9 @@ impl<F: Future> Future for Catch<F> {
         match catch_poll(cx, |cx| future.poll(cx)) {
             Ok(poll) => poll.map(Ok),
             Err(payload) => match downcast_payload(payload) {
-                Ok((exception, _)) => {
+                Ok((raised, _)) => {
                     ignore_panic(|| slot.set(None));
-                    Poll::Ready(Err(exception))
+                    Poll::Ready(Err(raised.into_error()))
                 }
                 Err(payload) => resume_unwind(payload),
             },

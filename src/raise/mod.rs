@@ -1,8 +1,11 @@
 #![doc = include_str!("../docs/raising.md")]
 
+mod any;
 mod catch;
+mod catch_sync;
 pub(crate) mod poll;
 mod raise_async;
+pub(crate) mod raised;
 pub(crate) mod slot;
 #[cfg(feature = "websocket")]
 pub(crate) mod unwinding;
@@ -11,11 +14,28 @@ pub(crate) mod unwinding;
 use std::panic::resume_unwind;
 
 pub use self::{
+    any::Raise,
     catch::{Catch, catch},
+    catch_sync::catch_sync,
     raise_async::RaiseAsync,
 };
 #[cfg(panic = "unwind")]
-use crate::exception::{Exception, HttpException, WebSocketException};
+use {
+    self::raised::Raised,
+    crate::exception::{Exception, HttpException, WebSocketException},
+};
+
+/// Raises by unwinding.
+#[cfg(panic = "unwind")]
+fn unwind(raised: Raised) -> ! {
+    match raised {
+        Raised::Exception(exception) => exception.raise(),
+        #[cfg(feature = "websocket")]
+        Raised::Error(error) => resume_unwind(unwinding::remember_error(error)),
+        #[cfg(not(feature = "websocket"))]
+        Raised::Error(error) => resume_unwind(Box::new(error)),
+    }
+}
 
 #[cfg(panic = "unwind")]
 impl HttpException {

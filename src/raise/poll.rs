@@ -1,30 +1,36 @@
-//! Polls that catch exceptions, raised with and without unwinding, and the payloads of both.
+//! Polls that catch what was raised, with and without unwinding, and the payloads of both.
 //!
-//! An exception that was raised without unwinding is turned into a payload as well, so that callers
-//! have one failure path for both ways of raising and for panics.
+//! An exception or error that was raised without unwinding is turned into a payload as well. So
+//! callers have one failure path for both ways of raising and for panics.
 
 use std::{any::Any, task::Context, thread};
 
-use super::slot::{ChangedScope, Scope};
+#[cfg(feature = "websocket")]
+use super::unwinding::ErrorPayload;
+use super::{
+    raised::Raised,
+    slot::{ChangedScope, Scope},
+};
 #[cfg(feature = "websocket")]
 use crate::exception::UnwindToken;
 use crate::{
+    error::Error,
     exception::{Exception, HttpException, WebSocketException},
     unwind::{catch, ignore_panic},
 };
 
-/// Way in which a caught exception was raised.
+/// Way in which an exception or error was raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RaisedBy {
-    /// By unwinding: `raise`, or `panic_any` of an exception.
+    /// By unwinding: `raise`, or `panic_any` of an exception or an [`Error`].
     Unwinding,
     /// By `raise_async`, without unwinding.
     Async,
 }
 
-/// Payload that stands for an exception that was raised without unwinding.
+/// Payload that stands for what was raised without unwinding.
 struct AsyncPayload {
-    exception: Exception,
+    raised: Raised,
     salvaged: Option<Box<dyn Any + Send>>,
 }
 
@@ -57,15 +63,16 @@ pub(crate) fn catch_poll_salvaging<T>(
     }
 }
 
-/// Takes the exception that was raised without unwinding, if there is one, as a payload. It takes
-/// precedence over the result of the poll, also over a panic.
+/// Takes what was raised without unwinding, if anything was, as a payload.
+///
+/// It takes precedence over the result of the poll, also over a panic.
 #[cold]
 fn take_raised<T>(
     changed: ChangedScope,
     result: thread::Result<T>,
     salvage: impl FnOnce(T) -> Option<Box<dyn Any + Send>>,
 ) -> thread::Result<T> {
-    let Some(exception) = changed.take() else {
+    let Some(raised) = changed.take() else {
         return result;
     };
     let mut salvaged = None;
@@ -73,10 +80,7 @@ fn take_raised<T>(
         Ok(value) => salvaged = salvage(value),
         Err(payload) => drop(payload),
     });
-    Err(Box::new(AsyncPayload {
-        exception,
-        salvaged,
-    }))
+    Err(Box::new(AsyncPayload { raised, salvaged }))
 }
 
 /// Takes what [`catch_poll_salvaging`] saved in `payload`.
@@ -86,32 +90,43 @@ pub(crate) fn take_salvaged<T: 'static>(payload: &mut (dyn Any + Send)) -> Optio
     Some(*salvaged)
 }
 
-/// Returns the exception that `payload` is and how it was raised, or the payload as the error if it
-/// is no exception.
+/// Returns what was raised, and how, or the payload as the error if it is that of a panic.
 #[cold]
 pub(crate) fn downcast_payload(
     payload: Box<dyn Any + Send>,
-) -> Result<(Exception, RaisedBy), Box<dyn Any + Send>> {
+) -> Result<(Raised, RaisedBy), Box<dyn Any + Send>> {
     let payload = match payload.downcast::<HttpException>() {
         Ok(exception) => {
             let exception = clear_unwind_token(Exception::Http(*exception));
-            return Ok((exception, RaisedBy::Unwinding));
+            return Ok((exception.into(), RaisedBy::Unwinding));
         }
         Err(payload) => payload,
     };
     let payload = match payload.downcast::<WebSocketException>() {
         Ok(exception) => {
             let exception = clear_unwind_token(Exception::WebSocket(*exception));
-            return Ok((exception, RaisedBy::Unwinding));
+            return Ok((exception.into(), RaisedBy::Unwinding));
         }
         Err(payload) => payload,
     };
     let payload = match payload.downcast::<Exception>() {
-        Ok(exception) => return Ok((*exception, RaisedBy::Unwinding)),
+        Ok(exception) => return Ok(((*exception).into(), RaisedBy::Unwinding)),
+        Err(payload) => payload,
+    };
+    let payload = match payload.downcast::<Error>() {
+        Ok(error) => return Ok(((*error).into(), RaisedBy::Unwinding)),
+        Err(payload) => payload,
+    };
+    #[cfg(feature = "websocket")]
+    let payload = match payload.downcast::<ErrorPayload>() {
+        Ok(mut payload) => match payload.take() {
+            Some(error) => return Ok((error.into(), RaisedBy::Unwinding)),
+            None => return Err(payload),
+        },
         Err(payload) => payload,
     };
     let payload = payload.downcast::<AsyncPayload>()?;
-    Ok((payload.exception, RaisedBy::Async))
+    Ok((payload.raised, RaisedBy::Async))
 }
 
 /// Records that `exception` has been caught and unwinds no longer.

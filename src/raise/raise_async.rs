@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::slot;
+use super::{raised::Raised, slot};
 #[cfg(not(panic = "unwind"))]
 use crate::diagnostics;
 use crate::exception::{Exception, HttpException, WebSocketException};
@@ -57,14 +57,14 @@ impl HttpException {
     /// A statement has to name the type: `raise_async::<()>().await`, or simply
     /// `return ... .await`.
     pub fn raise_async<T>(self) -> RaiseAsync<T> {
-        RaiseAsync::new(Exception::Http(self))
+        RaiseAsync::new(Exception::Http(self).into())
     }
 }
 
 impl WebSocketException {
     /// Raises the exception without unwinding: see [`HttpException::raise_async`].
     pub fn raise_async<T>(self) -> RaiseAsync<T> {
-        RaiseAsync::new(Exception::WebSocket(self))
+        RaiseAsync::new(Exception::WebSocket(self).into())
     }
 }
 
@@ -72,23 +72,23 @@ impl Exception {
     /// Raises the [`HttpException`] or [`WebSocketException`] without unwinding: see
     /// [`HttpException::raise_async`].
     pub fn raise_async<T>(self) -> RaiseAsync<T> {
-        RaiseAsync::new(self)
+        RaiseAsync::new(self.into())
     }
 }
 
-/// Future of [`HttpException::raise_async`].
+/// Future of [`HttpException::raise_async`] and [`Raise::raise_async`](crate::Raise::raise_async).
 ///
-/// It raises the exception when it is first polled, and never completes.
+/// It raises the exception or error when it is first polled, and never completes.
 #[must_use = "an exception is not raised until the future is awaited"]
 pub struct RaiseAsync<T> {
-    exception: Option<Exception>,
+    raised: Option<Raised>,
     output: PhantomData<fn() -> T>,
 }
 
 impl<T> RaiseAsync<T> {
-    fn new(exception: Exception) -> Self {
+    pub(super) fn new(raised: Raised) -> Self {
         Self {
-            exception: Some(exception),
+            raised: Some(raised),
             output: PhantomData,
         }
     }
@@ -98,9 +98,9 @@ impl<T> Future for RaiseAsync<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        if let Some(exception) = self.exception.take() {
-            if let Err(exception) = slot::fill(cx, exception) {
-                unwind(exception);
+        if let Some(raised) = self.raised.take() {
+            if let Err(raised) = slot::fill(cx, raised) {
+                unwind(raised);
             }
         }
         Poll::Pending
@@ -108,21 +108,20 @@ impl<T> Future for RaiseAsync<T> {
 }
 
 #[cfg(panic = "unwind")]
-fn unwind(exception: Exception) {
-    exception.raise();
-}
+use super::unwind;
 
-/// Reports the exception, since it cannot unwind. One request that never completes, and that a
-/// timeout can end, is less harm than the end of the process, which all other requests share.
+/// Reports the error, since it cannot unwind. One request that never completes, and that a timeout
+/// can end, is less harm than the end of the process, which all other requests share.
 #[cfg(not(panic = "unwind"))]
-fn unwind(exception: Exception) {
-    diagnostics::raised_uncaught(&exception, exception.location());
+fn unwind(raised: Raised) {
+    let error = raised.into_error();
+    diagnostics::raised_uncaught(&error, error.location());
 }
 
 impl<T> fmt::Debug for RaiseAsync<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RaiseAsync")
-            .field("exception", &self.exception)
+            .field("raised", &self.raised)
             .finish()
     }
 }

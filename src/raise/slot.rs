@@ -19,7 +19,7 @@ use std::{
     task::Context,
 };
 
-use crate::exception::Exception;
+use super::raised::Raised;
 
 thread_local! {
     /// The innermost open scope of this thread: the address of its `Context`, plus [`FLAGS`]; 0 if
@@ -27,7 +27,7 @@ thread_local! {
     static INNERMOST: Cell<usize> = const { Cell::new(0) };
 
     /// The exceptions that the filled scopes of this thread hold, with the addresses of the scopes.
-    static RAISED: RefCell<Vec<(usize, Exception)>> = const { RefCell::new(Vec::new()) };
+    static RAISED: RefCell<Vec<(usize, Raised)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Flag of a scope that is filled.
@@ -81,11 +81,11 @@ pub(crate) struct ChangedScope {
 }
 
 impl ChangedScope {
-    /// Finishes the closing and takes the exception of the scope, if it was filled.
+    /// Finishes the closing and takes what was raised in the scope, if it was filled.
     ///
-    /// Nested polls may share a context; then the last exception is the innermost poll's.
+    /// Nested polls may share a context; then the last one raised is the innermost poll's.
     #[cold]
-    pub(crate) fn take(self) -> Option<Exception> {
+    pub(crate) fn take(self) -> Option<Raised> {
         let Self { scope, innermost } = self;
         if innermost & !FLAGS == scope {
             if innermost & OUTER_CLOSED == OUTER_CLOSED {
@@ -109,30 +109,29 @@ impl ChangedScope {
     }
 }
 
-/// Fills the innermost scope with `exception`, or returns `exception` as the error if `cx` is not
-/// the context of that scope.
+/// Fills the innermost scope with `raised`, or returns `raised` as the error if `cx` is not the
+/// context of that scope.
 #[cold]
-pub(super) fn fill(cx: &Context<'_>, exception: Exception) -> Result<(), Exception> {
+pub(super) fn fill(cx: &Context<'_>, raised: Raised) -> Result<(), Raised> {
     let innermost = INNERMOST.get();
     let scope = address(cx);
     if innermost & !FLAGS != scope {
-        return Err(exception);
+        return Err(raised);
     }
     if innermost & FILLED == FILLED {
         // The scope already holds an exception. The code that raised the second one is dropped
         // together with the rest of the poll.
         return Ok(());
     }
-    let mut exception = Some(exception);
+    let mut raised = Some(raised);
     // Fails if the thread is ending and its destructors have run.
-    let _ = RAISED.try_with(|raised| {
-        let exception = exception.take();
-        raised
-            .borrow_mut()
-            .extend(exception.map(|exception| (scope, exception)));
+    let _ = RAISED.try_with(|all| {
+        let raised = raised.take();
+        all.borrow_mut()
+            .extend(raised.map(|raised| (scope, raised)));
     });
-    match exception {
-        Some(exception) => Err(exception),
+    match raised {
+        Some(raised) => Err(raised),
         None => {
             INNERMOST.set(innermost | FILLED);
             Ok(())

@@ -32,13 +32,17 @@
 //! elsewhere, the unwinding counts as over after [`MAX_WAIT`]. If a destructor blocks for longer
 //! than that, connections that are dropped after it get nothing.
 //!
+//! An error of another type cannot be copied. Its payload ([`ErrorPayload`]) is dropped if nothing
+//! catches it, and then moves the error to where the copy of an exception would be.
+//!
 //! An exception that is raised while the thread unwinds already never leaves its destructor, so no
 //! copy is made of it.
 
 use std::{
+    any::Any,
     cell::{Cell, RefCell},
     sync::{
-        Arc, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{
             AtomicBool, AtomicU64, AtomicUsize,
             Ordering::{AcqRel, Acquire, Relaxed, Release},
@@ -54,7 +58,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::exception::{Exception, HttpException, UnwindToken, WebSocketException};
+use super::raised::Raised;
+use crate::{
+    error::Error,
+    exception::{Exception, HttpException, UnwindToken, WebSocketException},
+};
 
 thread_local! {
     /// The copy of the last exception that this thread has raised by unwinding.
@@ -78,7 +86,8 @@ const MAX_WAIT: Duration = Duration::from_millis(50);
 type WatcherId = u64;
 
 struct UnwindingException {
-    exception: Exception,
+    /// A copy of an exception. An error of another type is not here before its payload is dropped.
+    raised: Mutex<Option<Raised>>,
     thread: ThreadId,
     task: Option<task::Id>,
     /// The connection that `task` has polled last, if known.
@@ -97,9 +106,35 @@ impl UnwindingException {
         self.over.notify_one();
     }
 
+    fn raised(&self) -> MutexGuard<'_, Option<Raised>> {
+        self.raised.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_over(&self) -> bool {
         let is_on_its_thread = thread::current().id() == self.thread && !thread::panicking();
         is_on_its_thread || self.is_over.load(Acquire)
+    }
+}
+
+/// Payload of an error that is no exception, and so cannot be copied.
+///
+/// If it is dropped because nothing has caught the error, the connection gets the error.
+pub(super) struct ErrorPayload {
+    error: Option<Error>,
+    unwinding: Unwinding,
+}
+
+impl ErrorPayload {
+    pub(super) fn take(&mut self) -> Option<Error> {
+        self.error.take()
+    }
+}
+
+impl Drop for ErrorPayload {
+    fn drop(&mut self) {
+        if let Some(error) = self.error.take() {
+            *self.unwinding.0.raised() = Some(Raised::Error(error));
+        }
     }
 }
 
@@ -114,25 +149,41 @@ impl Drop for Unwinding {
 
 /// Leaves a copy of `exception`, which is about to unwind, for the watchers.
 pub(super) fn remember_http(mut exception: HttpException) -> HttpException {
-    exception.set_unwind_token(remember(|| Exception::Http(exception.clone())));
+    if let Some(unwinding) = remember(|| Some(Exception::Http(exception.clone()))) {
+        exception.set_unwind_token(UnwindToken::new(Box::new(unwinding)));
+    }
     exception
 }
 
 /// Leaves a copy of `exception`, which is about to unwind, for the watchers.
 pub(super) fn remember_websocket(mut exception: WebSocketException) -> WebSocketException {
-    exception.set_unwind_token(remember(|| Exception::WebSocket(exception.clone())));
+    if let Some(unwinding) = remember(|| Some(Exception::WebSocket(exception.clone()))) {
+        exception.set_unwind_token(UnwindToken::new(Box::new(unwinding)));
+    }
     exception
 }
 
-/// Remembers a copy for as long as the returned token lives.
-fn remember(copy: impl FnOnce() -> Exception) -> UnwindToken {
+/// Returns the payload of `error`, which is about to unwind.
+pub(super) fn remember_error(error: Error) -> Box<dyn Any + Send> {
+    match remember(|| None) {
+        Some(unwinding) => Box::new(ErrorPayload {
+            error: Some(error),
+            unwinding,
+        }),
+        None => Box::new(error),
+    }
+}
+
+/// Remembers that something unwinds, for as long as the returned value lives. `copy` returns the
+/// exception, if it is one.
+fn remember(copy: impl FnOnce() -> Option<Exception>) -> Option<Unwinding> {
     if WATCHERS.load(Relaxed) == 0 || thread::panicking() {
-        return UnwindToken::default();
+        return None;
     }
     let task = task::try_id();
     let last_polled = LAST_POLLED.get().filter(|(_, other)| *other == task);
     let raised = Arc::new(UnwindingException {
-        exception: copy(),
+        raised: Mutex::new(copy().map(Raised::Exception)),
         thread: thread::current().id(),
         task,
         last_polled: last_polled.map(|(watcher, _)| watcher),
@@ -143,7 +194,7 @@ fn remember(copy: impl FnOnce() -> Exception) -> UnwindToken {
     // Fails if the thread is ending. Then no watcher asks any more.
     let _ = UNWINDING.try_with(|unwinding| *unwinding.borrow_mut() = Arc::downgrade(&raised));
     MAY_HOLD_COPY.set(true);
-    UnwindToken::new(Box::new(Unwinding(raised)))
+    Some(Unwinding(raised))
 }
 
 /// Takes the copy of this thread, if it has one.
@@ -215,15 +266,15 @@ pub(crate) struct Claim(Arc<UnwindingException>);
 
 impl Claim {
     /// Waits until the unwinding is over, at the latest until `deadline`, and returns the exception
-    /// if no other connection has claimed it.
-    pub(crate) async fn resolve(self, deadline: Instant) -> Option<Exception> {
+    /// or error if no other connection has claimed it. An error that was caught is not returned.
+    pub(crate) async fn resolve(self, deadline: Instant) -> Option<Raised> {
         let raised = &self.0;
         if !raised.is_over() {
             let give_up = deadline.min(Instant::now() + MAX_WAIT);
             let _ = timeout_at(give_up, raised.over.notified()).await;
         }
         let is_only_claim = raised.claims.load(Acquire) == 1;
-        is_only_claim.then(|| raised.exception.clone())
+        is_only_claim.then(|| raised.raised().take()).flatten()
     }
 }
 
@@ -254,8 +305,8 @@ mod tests {
 
     async fn resolved(claim: Option<Claim>) -> Option<String> {
         let deadline = Instant::now() + MAX_WAIT;
-        let exception = claim?.resolve(deadline).await?;
-        Some(exception.to_string())
+        let raised = claim?.resolve(deadline).await?;
+        Some(raised.into_error().to_string())
     }
 
     #[tokio::test]

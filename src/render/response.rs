@@ -59,10 +59,7 @@ pub(crate) fn render_into<B: From<Bytes>>(
     format: ResponseFormat,
     keep_headers: bool,
 ) {
-    if exception.status().is_informational() {
-        diagnostics::informational_status(exception.status());
-        *exception = HttpException::new(StatusCode::INTERNAL_SERVER_ERROR);
-    }
+    replace_informational(exception);
     if let ResponseFormat::Grpc(content_type) = format {
         return grpc::render_into(response, exception, content_type);
     }
@@ -77,6 +74,29 @@ pub(crate) fn render_into<B: From<Bytes>>(
         *response.headers_mut() = headers;
     }
     set_body(response, exception, render, format);
+}
+
+/// Sets the status of a response that was rendered for another exception, and adds the headers of
+/// `exception`. [`rerender_into`] renders the body.
+pub(crate) fn set_head<B>(response: &mut Response<B>, exception: &mut HttpException) {
+    replace_informational(exception);
+    *response.status_mut() = exception.status();
+    let Some(mut added) = exception.headers_if_any().cloned() else {
+        return;
+    };
+    drop_framing(&mut added, exception.status());
+    for (name, value) in &added {
+        // A full map is full.
+        let _ = response.headers_mut().try_append(name, value.clone());
+    }
+}
+
+/// Replaces an exception with an informational status, which cannot end an exchange.
+fn replace_informational(exception: &mut HttpException) {
+    if exception.status().is_informational() {
+        diagnostics::informational_status(exception.status());
+        *exception = HttpException::new(StatusCode::INTERNAL_SERVER_ERROR);
+    }
 }
 
 /// Renders `exception` in place of the body that `response` had. The head stays, except for the

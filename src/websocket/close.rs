@@ -1,7 +1,7 @@
 //! Closing of a connection: the exception to close with, and the closing handshake
 //! ([RFC 6455, section 7](https://www.rfc-editor.org/rfc/rfc6455#section-7)).
 
-use std::{future::poll_fn, task::Poll, thread, time::Duration};
+use std::{future::poll_fn, thread, time::Duration};
 
 use http::StatusCode;
 use tokio::{
@@ -21,9 +21,9 @@ use crate::{
         failure::{Failure, FailureKind, drop_contained},
     },
     exception::{CloseCode, Exception, HttpException, WebSocketException},
-    handler::{HandlerOutput, PendingReply, Reply, ReplyKind},
+    handler::{HandlerOutput, PendingReply, Reply, ReplyKind, poll_reply},
     handling::RequestContext,
-    raise::poll::catch_poll,
+    raise::raised::Raised,
     report::Outcome,
     unwind::{catch, ignore_panic},
 };
@@ -42,11 +42,11 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
-    /// Returns the reason for a connection that an unwinding has dropped, and which `exception` has
+    /// Returns the reason for a connection that an unwinding has dropped, and which `raised` has
     /// begun, if that is known.
-    pub(crate) fn of_unwinding(exception: Option<Exception>) -> Self {
-        Self::Failed(match exception {
-            Some(exception) => Failure::exception(exception, Mechanism::Raised, Phase::WebSocket),
+    pub(crate) fn of_unwinding(raised: Option<Raised>) -> Self {
+        Self::Failed(match raised {
+            Some(raised) => Failure::from_raised(raised, Mechanism::Raised, Phase::WebSocket),
             None => Failure::panic(Panic::unknown(), Phase::WebSocket),
         })
     }
@@ -153,25 +153,24 @@ fn default_code(failure: &Failure, io: &TrackedIo) -> CloseCode {
 
 /// Returns the exception to close with after `failure`, and reports both.
 ///
-/// That is the reply of the handler or, if none matches, the exception that stands for the failure,
+/// That is the reply of a handler or, if none replies, the exception that stands for the failure,
 /// or the code `default`. A handler that has not replied by `deadline` has failed.
 async fn handle_failure(
     context: &RequestContext,
-    failure: Failure,
+    mut failure: Failure,
     default: CloseCode,
     deadline: Instant,
 ) -> WebSocketException {
-    let handler = context.find_handler(&failure);
+    context.receive(&mut failure);
     let caught = Caught::of_failure(failure, context.request.clone());
-    let reply = match handler {
-        None => Ok(None),
-        Some((handler, depth)) => match catch(|| handler(&caught, depth)) {
-            Ok(HandlerOutput::Ready(reply)) => Ok(Some(reply)),
-            Ok(HandlerOutput::Pending(future)) => reply_by(deadline, future).await.map(Some),
-            Err(payload) => Err(payload),
-        },
-    };
-    let exception = to_websocket(&caught, reply, default).unwrap_or_else(|payload| {
+    let reply = ask(context, &caught, deadline).await;
+    let replied = reply.and_then(|reply| {
+        catch(|| match reply {
+            Some(reply) => to_websocket(context, &caught, reply, default),
+            None => by_default(caught.failure(), default),
+        })
+    });
+    let exception = replied.unwrap_or_else(|payload| {
         let failure = Failure::from_payload(payload, Phase::Handling);
         let exception = internal_error();
         context.report_failure(failure, Outcome::Close(exception.code()));
@@ -182,32 +181,62 @@ async fn handle_failure(
     exception
 }
 
-/// Runs an async handler and returns its reply, or an internal error at `deadline`.
-async fn reply_by(deadline: Instant, mut handler: PendingReply) -> thread::Result<Reply> {
-    let reply = poll_fn(|cx| match catch_poll(cx, |cx| handler.as_mut().poll(cx)) {
-        Ok(poll) => poll.map(Ok),
-        Err(payload) => Poll::Ready(Err(payload)),
-    });
-    let reply = timeout_at(deadline, reply).await;
-    ignore_panic(|| drop(handler));
-    reply.unwrap_or_else(|_| Ok(Reply::from(Exception::from(internal_error()))))
+/// Asks the handlers until one replies. Returns `None` if there is none, or all have declined.
+async fn ask(
+    context: &RequestContext,
+    caught: &Caught,
+    deadline: Instant,
+) -> thread::Result<Option<Reply>> {
+    let mut asked = 0;
+    while let Some((handler, handled)) = context.find_handler(caught.failure(), asked) {
+        asked += 1;
+        let reply = match catch(|| handler(caught, handled))? {
+            HandlerOutput::Ready(reply) => reply,
+            HandlerOutput::Pending(future) => reply_by(deadline, future).await?,
+        };
+        if !reply.is_declined() {
+            return Ok(Some(reply));
+        }
+    }
+    Ok(None)
 }
 
-/// Converts a reply, or `caught` if no handler has replied, into the exception to close with.
+/// Runs an async handler and returns its reply, or an internal error at `deadline`.
+async fn reply_by(deadline: Instant, mut handler: PendingReply) -> thread::Result<Reply> {
+    let reply = timeout_at(deadline, poll_fn(|cx| poll_reply(&mut handler, cx))).await;
+    ignore_panic(|| drop(handler));
+    reply.unwrap_or_else(|_| Ok(Reply::from(internal_error())))
+}
+
+/// Converts a reply into the exception to close with.
 fn to_websocket(
+    context: &RequestContext,
     caught: &Caught,
-    reply: thread::Result<Option<Reply>>,
+    reply: Reply,
     default: CloseCode,
-) -> thread::Result<WebSocketException> {
-    let reply = reply?;
-    catch(|| match reply.map(Reply::into_kind) {
-        None => match caught.failure().default_exception() {
-            Some(exception) => from_exception(exception),
+) -> WebSocketException {
+    match reply.into_kind() {
+        ReplyKind::Exception(exception) => from_exception(exception),
+        ReplyKind::Failure(failed) => {
+            let exception = by_default(&failed, CloseCode::INTERNAL_ERROR);
+            context.report_failure(*failed, Outcome::Close(exception.code()));
+            exception
+        }
+        ReplyKind::Response(response) => from_status(response.status(), String::new()),
+        ReplyKind::Body(_) => match caught.failure().default_exception() {
+            Some(exception) => WebSocketException::new(from_exception(exception).code()),
             None => WebSocketException::new(default),
         },
-        Some(ReplyKind::Exception(exception)) => from_exception(exception),
-        Some(ReplyKind::Response(response)) => from_status(response.status(), String::new()),
-    })
+        ReplyKind::None => by_default(caught.failure(), default),
+    }
+}
+
+/// Returns the exception to close with after a failure to which no handler has replied.
+fn by_default(failure: &Failure, default: CloseCode) -> WebSocketException {
+    match failure.default_exception() {
+        Some(exception) => from_exception(exception),
+        None => WebSocketException::new(default),
+    }
 }
 
 fn from_exception(exception: Exception) -> WebSocketException {

@@ -159,11 +159,11 @@ impl Connection {
         }
         let claim = self.watcher.claim();
         self.start_closing(state, async |deadline| {
-            let exception = match claim {
+            let raised = match claim {
                 Some(claim) => claim.resolve(deadline).await,
                 None => None,
             };
-            CloseReason::of_unwinding(exception)
+            CloseReason::of_unwinding(raised)
         });
     }
 

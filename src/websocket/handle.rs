@@ -20,9 +20,8 @@ use {
 
 use super::{catch_guard::CatchGuard, close::CloseReason, connection::Connection};
 use crate::{
-    caught::Phase,
-    caught::failure::Failure,
-    error::BoxError,
+    caught::{IntoFailure, Phase, failure::Failure},
+    error::Error,
     raise::poll::catch_poll,
     unwind::{catch, ignore_panic},
 };
@@ -194,7 +193,7 @@ impl WebSocketHandle {
     ) -> impl FnOnce(S) -> CatchWebSocket<Fut> + use<S, F, Fut>
     where
         F: FnOnce(S) -> Fut,
-        Fut: Future<Output = Result<(), BoxError>>,
+        Fut: Future<Output = Result<(), Error>>,
     {
         move |socket| {
             let guard = CatchGuard::begin(&self.0);
@@ -234,10 +233,7 @@ pin_project! {
         // Dropped before `guard`: the `InterceptedIo` that the future holds is dropped first.
         #[pin]
         future: Option<F>,
-        // `F::poll`. A bound on `F` would have to name `BoxError`. The compiler erases lifetimes
-        // when it checks whether a future is `Send`, and would not see that `BoxError` is `'static`
-        // inside a `join!` or a `select!`.
-        poll: fn(Pin<&mut F>, &mut Context<'_>) -> Poll<Result<(), BoxError>>,
+        poll: fn(Pin<&mut F>, &mut Context<'_>) -> Poll<Result<(), Error>>,
         // Dropped as soon as `future` has completed, even if the `CatchWebSocket` lives on.
         guard: Option<CatchGuard>,
     }
@@ -254,7 +250,7 @@ impl<F> Future for CatchWebSocket<F> {
         let failure = match catch_poll(cx, |cx| (this.poll)(future, cx)) {
             Ok(poll) => match ready!(poll) {
                 Ok(()) => None,
-                Err(error) => Some(Failure::from_error(error, Phase::WebSocket)),
+                Err(error) => Some(error.into_failure(Phase::WebSocket)),
             },
             Err(payload) => Some(Failure::from_payload(payload, Phase::WebSocket)),
         };

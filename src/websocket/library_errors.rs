@@ -6,7 +6,7 @@ use tungstenite::error::{CapacityError, Error as LibraryError, ProtocolError};
 
 use crate::{
     caught::failure::{Failure, FailureKind},
-    error::sources,
+    error::find,
     exception::CloseCode,
     unwind::catch_or,
 };
@@ -16,7 +16,7 @@ use crate::{
 /// The error may be about another connection, such as one to an upstream server. So this says
 /// something of a connection only together with its state.
 pub(crate) fn says_closed(failure: &Failure) -> bool {
-    has_source(failure, |error| match error.downcast_ref() {
+    has_source(failure, |error| match find(error) {
         Some(LibraryError::ConnectionClosed | LibraryError::AlreadyClosed) => true,
         Some(LibraryError::Protocol(error)) => matches!(
             error,
@@ -54,9 +54,8 @@ pub(crate) fn code_for(failure: &Failure) -> Option<CloseCode> {
             LibraryError::Capacity(CapacityError::MessageTooLong { .. })
         )
     };
-    let has = |is: fn(&LibraryError) -> bool| {
-        has_source(failure, |error| error.downcast_ref().is_some_and(is))
-    };
+    let has =
+        |is: fn(&LibraryError) -> bool| has_source(failure, |error| find(error).is_some_and(is));
     if has(is_not_utf8) {
         Some(CloseCode::INVALID_PAYLOAD)
     } else if has(is_too_long) {
@@ -70,7 +69,7 @@ pub(crate) fn code_for(failure: &Failure) -> Option<CloseCode> {
 fn has_source(failure: &Failure, is: impl FnMut(&(dyn Error + 'static)) -> bool) -> bool {
     match &failure.kind {
         // An error's `source` is user code.
-        FailureKind::Error(error, None) => catch_or(false, || sources(&**error).any(is)),
+        FailureKind::Error(_, None) => catch_or(false, || failure.errors().any(is)),
         _ => false,
     }
 }

@@ -15,7 +15,7 @@ use axum::{
     routing::{MethodRouter, any, any_service, get},
 };
 use tokio::net::TcpListener;
-use tower::{BoxError, service_fn};
+use tower::service_fn;
 use tower_exception::{
     Caught, CloseCode, ExceptionLayer, HttpException, WebSocketException, WebSocketHandle,
     WebSockets,
@@ -132,7 +132,7 @@ fn after() -> Router {
 fn after_and_caught() -> Router {
     fn route<F>(then: impl Fn(WebSocket) -> F + Clone + Send + Sync + 'static) -> MethodRouter
     where
-        F: Future<Output = Result<(), BoxError>> + Send + 'static,
+        F: Future<Output = tower_exception::Result<()>> + Send + 'static,
     {
         any(
             async move |upgrade: WebSocketUpgrade, exceptions: WebSocketHandle| {

@@ -1,3 +1,5 @@
+//! A handler that replies a number.
+
 use tower_exception::{Caught, ExceptionLayer};
 
 fn main() {

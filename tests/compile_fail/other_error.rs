@@ -1,3 +1,5 @@
+//! A handler of a status that takes another type than `HttpException`.
+
 use http::StatusCode;
 use tower_exception::{Caught, ExceptionLayer, HttpException, Panic};
 

@@ -1,3 +1,5 @@
+//! A handler that takes the request as a second argument.
+
 use tower_exception::{Caught, ExceptionLayer, HttpException, RequestHead};
 
 fn gone(_: Caught<HttpException>, _: &RequestHead) -> HttpException {

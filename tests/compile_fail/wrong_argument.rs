@@ -1,3 +1,5 @@
+//! A handler that takes the bare error.
+
 use tower_exception::{ExceptionLayer, HttpException};
 
 fn main() {

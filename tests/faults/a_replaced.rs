@@ -245,18 +245,16 @@ async fn the_readmes_handler_keeps_the_headers_of_the_exception_and_of_layers_in
             ExceptionLayer::new()
                 .adopt_error_responses()
                 .on(|exception: Caught<HttpException>| {
-                    (
-                        exception.status(),
-                        exception.headers().clone(),
-                        exception.to_string(),
-                    )
+                    let headers = exception.headers().clone();
+                    let detail = exception.detail_or_reason().to_string();
+                    (exception.status(), headers, detail)
                 }),
         );
     let server = Server::start_axum(app).await;
     let received = server.get("/secret").await;
     assert_eq!(
         (received.status.as_u16(), received.text()),
-        (401, "401: who are you?")
+        (401, "who are you?")
     );
     assert_eq!(received.header("www-authenticate"), Some("Bearer"));
     assert_eq!(received.header("retry-after"), Some("7"));
@@ -265,7 +263,7 @@ async fn the_readmes_handler_keeps_the_headers_of_the_exception_and_of_layers_in
     let received = server.get("/nowhere").await;
     assert_eq!(
         (received.status.as_u16(), received.text()),
-        (404, "404: Not Found")
+        (404, "Not Found")
     );
     let cookies: Vec<_> = received.headers.get_all("set-cookie").iter().collect();
     assert_eq!(cookies, ["session=1"]);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
-use tower_exception::{Exception, HttpException, catch};
+use tower_exception::{HttpException, catch};
 
 /// Suspends the coroutine in the middle of a poll.
 struct Suspend<'a>(&'a Yielder<(), ()>);
@@ -21,7 +21,7 @@ impl Future for Suspend<'_> {
     }
 }
 
-type Outcome = Result<&'static str, Exception>;
+type Outcome = tower_exception::Result<&'static str>;
 
 /// Returns a coroutine that polls `catch` once, and is suspended in the poll. Then it raises
 /// `secret`, if there is one.

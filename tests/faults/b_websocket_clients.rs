@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{
     self,
     protocol::{CloseFrame, frame::coding::CloseCode as ClientCode},
 };
-use tower::{BoxError, Layer};
+use tower::Layer;
 use tower_exception::{
     Caught, CloseCode, ExceptionLayer, HttpException, WebSocketHandle, WebSockets,
     config::Configured,
@@ -24,7 +24,7 @@ use tracing::Level;
 use crate::support::{log::Log, websocket::*};
 
 /// Echoes every message, close frames and pings included.
-async fn echo_everything(mut socket: WebSocket) -> Result<(), BoxError> {
+async fn echo_everything(mut socket: WebSocket) -> tower_exception::Result<()> {
     while let Some(message) = socket.recv().await {
         socket.send(message?).await?;
     }
@@ -32,7 +32,7 @@ async fn echo_everything(mut socket: WebSocket) -> Result<(), BoxError> {
 }
 
 /// Sends as much as the client takes, and reads nothing meanwhile but its close frame.
-async fn send_backlog(mut socket: WebSocket) -> Result<(), BoxError> {
+async fn send_backlog(mut socket: WebSocket) -> tower_exception::Result<()> {
     loop {
         if let Some(message) = socket.recv().now_or_never() {
             message.transpose()?;

@@ -5,7 +5,7 @@
 use axum::extract::ws::{Message, WebSocket};
 use axum::routing::MethodRouter;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tower::{BoxError, Layer};
+use tower::Layer;
 use tower_exception::{CloseCode, WebSockets};
 use tracing::Level;
 
@@ -282,7 +282,7 @@ async fn echo(mut socket: WebSocket) {
 }
 
 /// Echoes with `?`.
-async fn try_echo(mut socket: WebSocket) -> Result<(), BoxError> {
+async fn try_echo(mut socket: WebSocket) -> tower_exception::Result<()> {
     while let Some(message) = socket.recv().await {
         let message = message?;
         if let Message::Text(_) | Message::Binary(_) = message {

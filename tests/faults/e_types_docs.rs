@@ -16,7 +16,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tokio::sync::{mpsc, oneshot};
 use tower::{BoxError, Service, ServiceBuilder, retry::Policy, service_fn};
-use tower_exception::{Exception, HttpException, ServiceBuilderExt as _, catch};
+use tower_exception::{Error, HttpException, ServiceBuilderExt as _, catch};
 
 use crate::support::{PLAIN_500, Received, Server, within};
 
@@ -119,7 +119,7 @@ async fn raise_async_poisons_no_mutex() {
         let _guard = stock.lock().unwrap();
         sold_out().raise_async().await
     };
-    let caught: Result<(), Exception> = catch(raising).await;
+    let caught: tower_exception::Result<()> = catch(raising).await;
     assert_eq!(caught.unwrap_err().to_string(), "410: sold out");
     assert!(!stock.is_poisoned());
 }
@@ -262,7 +262,7 @@ async fn a_layer_inside_of_the_buffer_saves_the_worker() {
 // E12
 #[tokio::test]
 async fn a_raise_ends_a_worker_of_many_jobs_unless_each_job_has_a_catch() {
-    type Reply = oneshot::Sender<Result<&'static str, Exception>>;
+    type Reply = oneshot::Sender<tower_exception::Result<&'static str>>;
 
     async fn price(item: &str) -> &'static str {
         match item {
@@ -276,7 +276,9 @@ async fn a_raise_ends_a_worker_of_many_jobs_unless_each_job_has_a_catch() {
     ) -> Result<TestResponse, BoxError> {
         let (reply, price) = oneshot::channel();
         worker.send((item, reply)).await?;
-        Ok(Response::new(Full::from(price.await??)))
+        Ok(Response::new(Full::from(
+            price.await?.map_err(Error::into_boxed)?,
+        )))
     }
 
     let (bare, mut jobs) = mpsc::channel::<(String, Reply)>(4);

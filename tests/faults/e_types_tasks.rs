@@ -16,13 +16,13 @@ use tokio::{
     task::{JoinError, JoinSet},
     time::timeout,
 };
-use tower::{BoxError, Layer, service_fn};
-use tower_exception::{Exception, ExceptionLayer, HttpException, catch};
+use tower::{Layer, service_fn};
+use tower_exception::{ExceptionLayer, HttpException, catch};
 
 use crate::support::{PLAIN_500, Protocol, SECRET_TEXT, Server, observed, request};
 
 type TestResponse = Response<Full<Bytes>>;
-type Reply = oneshot::Sender<Result<&'static str, Exception>>;
+type Reply = oneshot::Sender<tower_exception::Result<&'static str>>;
 
 const GONE: &str =
     r#"410 | content-length: 21 | content-type: application/json | {"detail":"sold out"}"#;
@@ -32,7 +32,7 @@ const GONE: &str =
 struct Waiting(Arc<Mutex<Option<Reply>>>);
 
 impl Waiting {
-    fn reply(&self, result: Result<&'static str, Exception>) {
+    fn reply(&self, result: tower_exception::Result<&'static str>) {
         let reply = self.0.lock().unwrap().take();
         reply.unwrap().send(result).unwrap();
     }
@@ -50,7 +50,7 @@ async fn tool(path: &str) -> &'static str {
 }
 
 /// Spawns a task for the work, and waits for the reply that the task is to send.
-async fn call(request: Request<Incoming>) -> Result<TestResponse, BoxError> {
+async fn call(request: Request<Incoming>) -> tower_exception::Result<TestResponse> {
     let path = request.uri().path().to_owned();
     let (reply, replied) = oneshot::channel();
     let waiting = Waiting(Arc::new(Mutex::new(Some(reply))));

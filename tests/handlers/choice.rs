@@ -164,13 +164,16 @@ async fn a_handler_for_a_status_handles_no_other_status() {
 }
 
 #[tokio::test]
-async fn the_default_status_of_an_error_selects_no_handler() {
+async fn the_default_status_of_an_error_selects_a_handler_after_those_for_its_type() {
     let layer = ExceptionLayer::new().on_status(
         StatusCode::INTERNAL_SERVER_ERROR,
         |_: Caught<HttpException>| teapot("status"),
     );
+    let received = response_to(layer.clone(), || Inner::default().into()).await;
+    received.assert_detail(418, "status");
+    let layer = layer.on(|_: Caught<Inner>| teapot("type"));
     let received = response_to(layer, || Inner::default().into()).await;
-    received.assert_default_500();
+    received.assert_detail(418, "type");
 }
 
 #[tokio::test]
@@ -326,4 +329,11 @@ async fn a_handler_of_a_clone_does_not_apply_to_the_original() {
     let _more = layer.clone().on_any(|_: Caught| teapot("any"));
     let received = response_to(layer, || Other::default().into()).await;
     received.assert_default_500();
+}
+
+#[tokio::test]
+async fn a_status_may_be_a_number() {
+    let layer = ExceptionLayer::new().on_status(404, |_: Caught<HttpException>| teapot("number"));
+    let received = response_to(layer, || missing().into()).await;
+    received.assert_detail(418, "number");
 }

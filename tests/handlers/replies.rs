@@ -241,17 +241,18 @@ mod axum_values {
     }
 
     #[tokio::test]
-    async fn html_is_a_response() {
+    async fn html_has_the_status_that_the_failure_has_by_default() {
         let received = reply(|_: Caught<Inner>| Html("<p>no")).await;
-        assert_eq!(received.status, 200);
+        assert_eq!(received.status, 500);
         assert_eq!(received.text(), "<p>no");
         let html = "text/html; charset=utf-8";
         assert_eq!(received.header("content-type"), Some(html));
     }
 
     #[tokio::test]
-    async fn a_string_is_a_response() {
+    async fn a_string_has_the_status_that_the_failure_has_by_default() {
         let received = reply(|caught: Caught<Inner>| caught.to_string()).await;
+        assert_eq!(received.status, 500);
         assert_eq!(received.text(), "Inner with a secret");
     }
 

@@ -59,9 +59,20 @@ impl Scan {
             TokenTree::Punct(punct) if punct.as_char() == '#' => self.attribute(tokens, at),
             // A lifetime.
             TokenTree::Punct(punct) if punct.as_char() == '\'' => at + 2,
-            // `$name` of a macro, unless it is `$crate`.
+            // `$name` of a macro. A path that begins with `$crate` belongs to the code that uses
+            // the macro, which reaches items by the root of the crate.
             TokenTree::Punct(punct) if punct.as_char() == '$' => match tokens.get(at + 1) {
                 Some(TokenTree::Ident(ident)) if ident != "crate" => at + 2,
+                Some(TokenTree::Ident(_)) => path(tokens, at + 1).1,
+                _ => at + 1,
+            },
+            TokenTree::Ident(ident) if ident == "macro_rules" => match tokens.get(at + 2) {
+                Some(TokenTree::Ident(name)) => {
+                    if outermost {
+                        self.definitions.push(name.to_string());
+                    }
+                    at + 3
+                }
                 _ => at + 1,
             },
             // The name of a method or a field, unless the dot belongs to a range.
@@ -284,7 +295,7 @@ mod tests {
     fn paths_are_found_in_code_types_and_macros() {
         assert_eq!(
             paths("fn f(x: &crate::a::B<super::c::D>) { m!(self::e::F => $crate::g::H); }"),
-            ["crate::a::B", "super::c::D", "self::e::F", "crate::g::H"]
+            ["crate::a::B", "super::c::D", "self::e::F"]
         );
         assert_eq!(
             paths("<crate::a::B as Iterator>::Item::f(), ::other::g(), x.y, 0..crate::Z"),

@@ -8,6 +8,8 @@ use serde_json::value::RawValue;
 
 use crate::{response::ComparedResponse, websocket::HandshakeOutcome};
 
+const CASES: &str = include_str!("cases.json");
+
 /// A request, and the recorded response of FastAPI.
 #[derive(Deserialize)]
 pub struct Case<R, A> {
@@ -16,6 +18,8 @@ pub struct Case<R, A> {
     fastapi: A,
     /// The intended response of this crate, if it differs.
     ours: Option<A>,
+    /// The reason of the difference.
+    pub why: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +41,11 @@ pub struct Conversation {
 }
 
 impl<R, A> Case<R, A> {
+    /// Returns whether the intended response differs from that of FastAPI.
+    pub fn is_different(&self) -> bool {
+        self.ours.is_some()
+    }
+
     pub fn expected(&self) -> &A {
         self.ours.as_ref().unwrap_or(&self.fastapi)
     }
@@ -50,21 +59,37 @@ impl Request {
 
 /// Returns the HTTP cases of one of the two apps, by its name in the file.
 pub fn http_cases_of(app: &str) -> Vec<Case<Request, ComparedResponse>> {
-    cases_of("http", app)
+    cases_of(CASES, "http", app)
 }
 
 /// Returns the WebSocket cases of one of the two apps, by its name in the file.
 pub fn websocket_cases_of(app: &str) -> Vec<Case<Conversation, HandshakeOutcome>> {
-    cases_of("websocket", app)
+    cases_of(CASES, "websocket", app)
 }
 
-fn cases_of<R: DeserializeOwned, A: DeserializeOwned>(kind: &str, app: &str) -> Vec<Case<R, A>> {
+/// Returns the recorded cases of the apps of FastAPI's tutorial, by the name of the app.
+pub fn tutorial_cases_of(app: &str) -> Vec<Case<Request, ComparedResponse>> {
+    #[derive(Deserialize)]
+    struct Recorded<'a> {
+        #[serde(borrow)]
+        cases: &'a RawValue,
+    }
+    let recorded: Recorded = serde_json::from_str(include_str!("tutorial.json")).unwrap();
+    cases_of(recorded.cases.get(), "http", app)
+}
+
+/// Returns the cases of one kind and app in `cases`.
+fn cases_of<R, A>(cases: &str, kind: &str, app: &str) -> Vec<Case<R, A>>
+where
+    R: DeserializeOwned,
+    A: DeserializeOwned,
+{
     #[derive(Deserialize)]
     struct Label<'a> {
         kind: &'a str,
         app: &'a str,
     }
-    let cases: Vec<&RawValue> = serde_json::from_str(include_str!("cases.json")).unwrap();
+    let cases: Vec<&RawValue> = serde_json::from_str(cases).unwrap();
     cases
         .into_iter()
         .map(RawValue::get)

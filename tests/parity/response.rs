@@ -70,7 +70,7 @@ impl ComparedResponse {
         self.status == expected.status && self.headers == headers && same_body
     }
 
-    fn is_json(&self) -> bool {
+    pub fn is_json(&self) -> bool {
         let mut headers = self.headers.iter();
         headers.any(|(name, value)| name == "content-type" && value == "application/json")
     }

@@ -12,7 +12,7 @@ use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_exception::{BodyError, ExceptionLayer, HttpException};
+use tower_exception::{BodyError, ExceptionLayer, HttpException, IntoFailure};
 
 use crate::guard::{Left, Trace};
 pub use crate::support::{BoxError, LIMIT, panic_hook_runs, within};
@@ -97,7 +97,7 @@ where
 pub async fn serve<F, E, B>(future: F) -> InProcessResponse
 where
     F: Future<Output = Result<Response<B>, E>>,
-    E: Into<BoxError>,
+    E: IntoFailure,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     let mut future = Some(future);

@@ -9,7 +9,6 @@ use axum::{
 };
 use http::Request;
 use hyper::body::Incoming;
-use tower::BoxError;
 use tower_exception::{CloseCode, WebSocketException, WebSocketHandle};
 
 use crate::{
@@ -63,7 +62,7 @@ async fn echo(case: Case, socket: &mut WebSocket) -> bool {
     is_sent
 }
 
-async fn caught(case: Case, mut socket: WebSocket) -> Result<(), BoxError> {
+async fn caught(case: Case, mut socket: WebSocket) -> tower_exception::Result<()> {
     if !echo(case, &mut socket).await {
         return Ok(());
     }

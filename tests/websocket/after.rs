@@ -8,7 +8,7 @@ use futures_util::{SinkExt, StreamExt, future::pending};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use tokio::sync::Notify;
-use tower::{BoxError, Layer};
+use tower::Layer;
 use tower_exception::{
     Caught, CloseCode, ExceptionLayer, HttpException, Panic, WebSocketException, WebSockets,
     config::Configured,
@@ -311,7 +311,7 @@ async fn a_consequence_of_the_close_is_not_reported() {
                 echo_one(&mut socket).await;
                 let error = socket.recv().await.unwrap().unwrap_err();
                 ended.notify_one();
-                Err::<(), BoxError>(error.into())
+                Err::<(), tower_exception::Error>(error.into())
             }
         })
     };

@@ -12,7 +12,7 @@ use axum::{
 };
 use futures_util::{SinkExt, StreamExt, future::pending};
 use tokio::sync::{Notify, mpsc};
-use tower::{BoxError, Layer};
+use tower::Layer;
 use tower_exception::{WebSocketHandle, WebSockets};
 
 use crate::support::websocket::*;
@@ -36,7 +36,7 @@ where
 
 #[tokio::test]
 async fn a_callback_may_fail_before_it_returns_its_future() {
-    type Made = std::future::Ready<Result<(), BoxError>>;
+    type Made = std::future::Ready<tower_exception::Result<()>>;
     let websockets = WebSockets::new();
     let (layer, mut reports) = observed(layer_with(&websockets));
     let raising = app(
@@ -71,12 +71,12 @@ async fn the_first_of_two_tasks_to_fail_closes_the_connection() {
             let first = first.clone();
             tokio::spawn(handle.clone().catch(async move |()| {
                 first.notified().await;
-                Err::<(), BoxError>(SecretError.into())
+                Err::<(), tower_exception::Error>(SecretError.into())
             })(()))
         };
         handle.catch(async |()| {
             reading.next().await.unwrap()?;
-            Err::<(), BoxError>(no_swearing().into())
+            Err::<(), tower_exception::Error>(no_swearing().into())
         })(())
         .await;
         first.notify_one();
@@ -225,7 +225,7 @@ async fn a_handle_does_not_keep_the_connection_open() {
     all_closed(&websockets).await;
     reports.assert_none();
     let handle = handles.lock().unwrap().pop().unwrap();
-    handle.catch(async |()| Err::<(), BoxError>(no_swearing().into()))(()).await;
+    handle.catch(async |()| Err::<(), tower_exception::Error>(no_swearing().into()))(()).await;
     let second = "Returned WebSocket Aborted: 1008: no swearing";
     assert_eq!(reports.take(), [second]);
 }

@@ -36,7 +36,7 @@ fn catching<F, Fut>(
 ) -> ServiceFn<impl Fn(Request<Incoming>) -> Ready<HyperResult> + Clone>
 where
     F: Fn(Socket) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
+    Fut: Future<Output = tower_exception::Result<()>> + Send + 'static,
 {
     service_fn(move |mut request: Request<Incoming>| {
         let callback = WebSocketHandle::of(&request)

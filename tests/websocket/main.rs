@@ -8,6 +8,7 @@ mod after;
 mod before;
 mod catching;
 mod crowd;
+mod errors;
 mod fast;
 mod frames;
 mod halves;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::ws::WebSocket;
 use futures_util::StreamExt;
 use tokio::sync::Barrier;
-use tower::{BoxError, Layer};
+use tower::Layer;
 use tower_exception::{CloseCode, HttpException, WebSocketException, WebSockets};
 
 use crate::support::websocket::*;
@@ -33,7 +33,9 @@ async fn one_of_several_failures_closes_the_connection() {
                         let barrier = barrier.clone();
                         move |()| async move {
                             barrier.wait().await;
-                            Err::<(), BoxError>(HttpException::gone("sold out").into())
+                            Err::<(), tower_exception::Error>(
+                                HttpException::gone("sold out").into(),
+                            )
                         }
                     });
                     tokio::spawn(other(()));

@@ -1,6 +1,8 @@
 //! `raise_async` under `panic = "abort"`: it works below the layer. Elsewhere it suspends one
 //! future, and does not end the process.
 
+mod errors;
+
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
@@ -13,8 +15,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tokio::time::timeout;
-use tower::{BoxError, Layer, ServiceExt, service_fn};
-use tower_exception::{ExceptionLayer, HttpException, catch};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_exception::{ExceptionLayer, HttpException, Result, catch, config::LayerConfig};
 
 #[cfg(not(panic = "abort"))]
 compile_error!("build this crate with `panic = \"abort\"`");
@@ -35,12 +37,11 @@ async fn deep(calls: u32) -> HttpResponse {
     }
 }
 
-async fn serve<F>(handler: impl Fn() -> F) -> (u16, Bytes)
+async fn serve<F>(layer: ExceptionLayer<impl LayerConfig>, handler: impl Fn() -> F) -> (u16, Bytes)
 where
-    F: Future<Output = Result<HttpResponse, BoxError>>,
+    F: Future<Output = Result<HttpResponse>>,
 {
-    let service = service_fn(|_: Request<Full<Bytes>>| handler());
-    let service = ExceptionLayer::new().layer(service);
+    let service = layer.layer(service_fn(|_: Request<Full<Bytes>>| handler()));
     let response: Result<_, Infallible> = service.oneshot(Request::default()).await;
     let response = response.unwrap();
     let status = response.status().as_u16();
@@ -50,7 +51,11 @@ where
 
 async fn below_the_layer() {
     for calls in [0, 10] {
-        let (status, body) = serve(|| async move { Ok(deep(calls).await) }).await;
+        let (status, body) = serve(
+            ExceptionLayer::new(),
+            || async move { Ok(deep(calls).await) },
+        )
+        .await;
         assert_eq!(status, 404);
         assert_eq!(body, r#"{"detail":"Item not found"}"#);
     }
@@ -73,7 +78,7 @@ async fn outside_of_any_catch() {
 
 /// A task of its own is pending, until a timeout in the handler.
 async fn in_a_spawned_task() {
-    let (status, body) = serve(|| async {
+    let (status, body) = serve(ExceptionLayer::new(), || async {
         let task = tokio::spawn(deep(0));
         match timeout(SOON, task).await {
             Ok(_) => Ok(Response::new("it ended".into())),
@@ -86,7 +91,7 @@ async fn in_a_spawned_task() {
 
 /// Below the layer, but polled with another context, the future is pending too.
 async fn with_another_context() {
-    let (status, body) = serve(|| async {
+    let (status, body) = serve(ExceptionLayer::new(), || async {
         let mut raising = pin!(deep(0));
         let with_its_own = poll_fn(|_| {
             let mut cx = Context::from_waker(Waker::noop());
@@ -111,4 +116,10 @@ async fn main() {
     println!("in a spawned task: pending, in that task");
     with_another_context().await;
     println!("with another context: pending, and the request goes on");
+    errors::reach_their_handlers().await;
+    println!("any error: to its handler");
+    errors::are_caught_by_type().await;
+    println!("any error in a catch: caught by type");
+    errors::are_returned_by_catch_sync();
+    println!("in a catch of sync code: returned");
 }

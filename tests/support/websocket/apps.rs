@@ -35,7 +35,7 @@ where
 pub fn catching<F, Fut>(callback: F) -> MethodRouter
 where
     F: Fn(WebSocket) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
+    Fut: Future<Output = tower_exception::Result<()>> + Send + 'static,
 {
     any(
         move |upgrade: WebSocketUpgrade, exceptions: WebSocketHandle| async move {
@@ -101,7 +101,7 @@ pub fn accepting_and_catching<F, Fut>(
 ) -> ServiceFn<impl Fn(Request<Incoming>) -> Ready<Accepted> + Clone>
 where
     F: Fn(ServerIo) -> Fut + Clone + Send + 'static,
-    Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
+    Fut: Future<Output = tower_exception::Result<()>> + Send + 'static,
 {
     service_fn(move |mut request| {
         let upgrade = hyper::upgrade::on(&mut request);

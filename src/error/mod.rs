@@ -1,0 +1,27 @@
+//! Errors on their way to the layer: of any type, boxed, shared, and of a response body.
+
+mod any;
+mod body;
+mod chain;
+mod located;
+mod report;
+mod shared;
+
+use std::error::Error as StdError;
+
+pub(crate) use self::{
+    any::BoxedError,
+    chain::{MAX_SOURCES, find, source, sources},
+    located::LocatedError,
+    report::{boxed, cast, of_payload},
+    shared::{SharedError, held},
+};
+pub use self::{
+    any::{Error, Result},
+    body::BodyError,
+};
+#[cfg(feature = "tokio")]
+pub(crate) use self::{chain::downcast_ref, report::take};
+
+/// Error of any type.
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;

@@ -1,0 +1,56 @@
+//! The value that is raised: an exception, or any other error.
+
+use crate::{
+    error::Error,
+    exception::{Exception, HttpException, WebSocketException},
+};
+
+/// Exception or other error that is raised.
+///
+/// An exception is not an [`Error`] here, because that takes two more allocations.
+#[derive(Debug)]
+pub(crate) enum Raised {
+    Exception(Exception),
+    Error(Error),
+}
+
+impl Raised {
+    /// Returns the error that `catch` returns.
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Exception(Exception::Http(exception)) => {
+                let location = exception.location();
+                Error::at(exception, location)
+            }
+            Self::Exception(Exception::WebSocket(exception)) => {
+                let location = exception.location();
+                Error::at(exception, location)
+            }
+            Self::Error(error) => error,
+        }
+    }
+}
+
+impl From<Exception> for Raised {
+    fn from(exception: Exception) -> Self {
+        Self::Exception(exception)
+    }
+}
+
+/// An error that is an exception is raised as that exception.
+impl From<Error> for Raised {
+    fn from(error: Error) -> Self {
+        let error = match error.take::<HttpException>() {
+            Ok(exception) => return Exception::Http(exception).into(),
+            Err(error) => error,
+        };
+        let error = match error.take::<WebSocketException>() {
+            Ok(exception) => return Exception::WebSocket(exception).into(),
+            Err(error) => error,
+        };
+        match error.take::<Exception>() {
+            Ok(exception) => exception.into(),
+            Err(error) => Self::Error(error),
+        }
+    }
+}
