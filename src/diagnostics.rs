@@ -6,7 +6,7 @@ use std::{fmt, panic::Location};
 
 use http::{HeaderName, StatusCode};
 
-#[cfg(all(feature = "tracing", not(panic = "unwind")))]
+#[cfg(all(feature = "tracing", any(feature = "tonic", not(panic = "unwind"))))]
 use crate::escape::Escaped;
 
 /// Reports that an exception had an informational status, which cannot end an exchange.
@@ -24,6 +24,29 @@ pub(crate) fn informational_status(status: StatusCode) {
 pub(crate) fn header_dropped(name: &HeaderName, why: &str) {
     #[cfg(feature = "tracing")]
     tracing::warn!(%name, why, "a header of an exception was dropped");
+}
+
+/// Reports that a part of an exception was not sent to a gRPC client, and why.
+#[cfg(feature = "tonic")]
+#[cold]
+pub(crate) fn detail_dropped(part: &str, why: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        part,
+        why,
+        "a gRPC client did not receive a part of an exception"
+    );
+}
+
+/// Reports that protocol buffers cannot hold a member of an exception.
+#[cfg(feature = "tonic")]
+#[cold]
+pub(crate) fn member_dropped(name: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        name = %Escaped(name),
+        "a gRPC client did not receive a member of an exception: a `Struct` cannot hold it",
+    );
 }
 
 /// Reports that an error was raised without unwinding under no layer, and that the process cannot

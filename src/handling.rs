@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
 use crate::{
     adopt::Adoption,
@@ -31,6 +31,9 @@ pub(crate) struct Handling {
     pub(crate) adoption: Option<Adoption>,
     /// The status with which a WebSocket exception rejects a handshake, in place of a close frame.
     pub(crate) reject_handshake_with: Option<StatusCode>,
+    /// The domain of the codes in gRPC statuses.
+    #[cfg(feature = "tonic")]
+    pub(crate) error_domain: Option<Arc<str>>,
 }
 
 /// One request under a configured layer: the shared handling, and the request's head and format.
@@ -78,6 +81,16 @@ impl RequestContext {
                 self.handling.renderer.is_none() && !is_grpc_status
             }
         }
+    }
+
+    /// Sets the domain of the code in the headers or the trailers of a gRPC status.
+    pub(crate) fn set_error_domain(&self, headers: &mut HeaderMap) {
+        #[cfg(feature = "tonic")]
+        if let (Some(domain), ResponseFormat::Grpc(_)) = (&self.handling.error_domain, self.format)
+        {
+            grpc::set_error_domain(headers, domain);
+        }
+        let _ = headers;
     }
 
     /// Reports a failure that a handler has received.

@@ -212,7 +212,7 @@ pub use {
     error::{BodyError, Error, Result},
     exception::{
         CloseCode, Detail, DetailOf, DetailRef, Exception, HttpException, InvalidCloseCode,
-        OrException, WebSocketException,
+        MemberError, OrException, WebSocketException,
     },
     future::ResponseFuture,
     grpc::GrpcCode,

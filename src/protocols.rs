@@ -1,5 +1,8 @@
 //! Settings of the layer that choose the protocols of its responses.
 
+#[cfg(feature = "tonic")]
+use std::sync::Arc;
+
 use crate::{
     exchange::{Configured, LayerConfig},
     layer::ExceptionLayer,
@@ -29,5 +32,26 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     /// ```
     pub fn without_grpc(self) -> ExceptionLayer<Configured> {
         self.change(|config| config.without_grpc = true)
+    }
+
+    /// Sets the domain of the [codes](crate::HttpException::with_code) that gRPC clients receive.
+    /// Defaults to an empty domain.
+    ///
+    /// A domain is the registered name of a service, such as `shop.example`. Codes are unique in
+    /// their domain ([`error_details.proto`]). The layer sets it in each `ErrorInfo` that has none:
+    /// of exceptions, and of each `tonic::Status` that it sends or passes on. Another server's
+    /// domain stays. See the [guide](crate::grpc#details).
+    ///
+    /// [`error_details.proto`]: https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto
+    ///
+    /// ```
+    /// use tower_exception::ExceptionLayer;
+    ///
+    /// let layer = ExceptionLayer::new().with_error_domain("shop.example");
+    /// ```
+    #[cfg(feature = "tonic")]
+    pub fn with_error_domain(self, domain: impl Into<String>) -> ExceptionLayer<Configured> {
+        let domain = Arc::from(domain.into());
+        self.change(|config| Arc::make_mut(&mut config.handling).error_domain = Some(domain))
     }
 }

@@ -46,6 +46,7 @@ pub(super) fn inspect<X: BodyContext>(
         context.report_trailers(failed, code);
     }
     grpc::restrict_trailers(trailers);
+    context.set_error_domain(trailers);
     Ok(frame)
 }
 

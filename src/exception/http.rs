@@ -10,6 +10,7 @@ use super::repr::UnwindToken;
 use super::{
     detail::{Detail, DetailRef},
     repr::ExceptionImpl,
+    supplement::Supplement,
 };
 use crate::{error::BoxError, headers::HeaderNames};
 
@@ -72,6 +73,12 @@ use crate::{error::BoxError, headers::HeaderNames};
 /// They are dropped, with a warning if the feature `tracing` is on.
 ///
 /// A gRPC client receives the headers as [metadata](crate::grpc).
+///
+/// # Additions to the detail
+///
+/// An exception may also have a [type](Self::with_type), a [title](Self::with_title), a
+/// [code](Self::with_code), [members](Self::try_with_member) and a
+/// [time to wait](Self::with_retry_after).
 #[derive(Clone)]
 #[must_use = "an exception does nothing unless it is returned or raised"]
 pub struct HttpException(pub(super) Box<ExceptionImpl<Http>>);
@@ -82,9 +89,11 @@ pub(super) struct Http {
     detail: Detail,
     /// `None` while there are no headers: an empty map is a dozen words to write and to move.
     pub(super) headers: Option<HeaderMap>,
+    /// `None` while nothing is said in addition to the detail.
+    pub(super) supplement: Option<Box<Supplement>>,
     /// The source is the value that was converted to this exception, not an error behind it.
     #[cfg(feature = "tonic")]
-    is_converted: bool,
+    pub(super) is_converted: bool,
 }
 
 impl HttpException {
@@ -113,6 +122,7 @@ impl HttpException {
             status,
             detail: Detail::Canonical,
             headers: None,
+            supplement: None,
             #[cfg(feature = "tonic")]
             is_converted: false,
         };
@@ -183,20 +193,6 @@ impl HttpException {
             self.0.kind.is_converted = false;
         }
         self
-    }
-
-    /// Sets the source to the value of which the exception is a conversion.
-    #[cfg(feature = "tonic")]
-    pub(crate) fn converted_from(self, source: impl Into<BoxError>) -> Self {
-        let mut exception = self.with_source(source);
-        exception.0.kind.is_converted = true;
-        exception
-    }
-
-    /// Returns whether the source is the value of which the exception is a conversion.
-    #[cfg(feature = "tonic")]
-    pub(crate) fn is_converted(&self) -> bool {
-        self.0.kind.is_converted
     }
 
     /// Returns the status.
@@ -276,12 +272,17 @@ impl fmt::Display for HttpException {
     }
 }
 
-/// Shows of the headers the names only, and of the source only that there is one.
+/// Shows of the headers and the members the names only, and of the source only that there is one.
 impl fmt::Debug for HttpException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpException")
+        let mut shown = f.debug_struct("HttpException");
+        shown
             .field("status", &self.0.kind.status)
-            .field("detail", &self.0.kind.detail)
+            .field("detail", &self.0.kind.detail);
+        if let Some(supplement) = self.supplement() {
+            supplement.debug_fields(&mut shown);
+        }
+        shown
             .field("headers", &HeaderNames(self.headers()))
             .field("source", &self.0.debug_source())
             .field("location", &format_args!("{}", self.0.location))

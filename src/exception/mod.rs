@@ -1,23 +1,30 @@
 //! Exceptions: the values that are meant for the client.
 
 mod close_code;
+#[cfg(feature = "tonic")]
+mod converted;
 mod detail;
 mod http;
 mod http_headers;
+mod http_supplement;
 mod or_exception;
 mod repr;
 mod shorthands;
+mod supplement;
 mod websocket;
 
 use std::{error::Error, fmt, panic::Location};
 
 #[cfg(feature = "websocket")]
 pub(crate) use self::repr::UnwindToken;
+#[cfg(feature = "tonic")]
+pub(crate) use self::supplement::Supplement;
 pub use self::{
     close_code::{CloseCode, InvalidCloseCode},
     detail::{Detail, DetailRef},
     http::HttpException,
     or_exception::{DetailOf, OrException},
+    supplement::MemberError,
     websocket::WebSocketException,
 };
 

@@ -12,7 +12,7 @@ use crate::{
     format::ResponseFormat,
     grpc,
     handling::RequestContext,
-    render::framing::{drop_connection, without_body},
+    render::framing::without_body,
     unwind::{catch, ignore_panic},
     websocket::Upgrade,
 };
@@ -37,7 +37,7 @@ pub(super) fn pass_or_render<B: Body>(
     }
     // The response is rendered already, or was replaced.
     attached.settle(&mut response, Some(context));
-    drop_connection(&mut response, context.request.version());
+    context.finish_head(&mut response);
     match context.format.is_head() {
         true => Inspection::Replace(Poll::Ready(without_body(response, context.format))),
         false => Inspection::Pass(response),

@@ -47,6 +47,11 @@ impl BodyContext for RequestContext {
         self.report_failure(Failure::in_trailers(failed), Outcome::Grpc(code));
     }
 
+    #[cold]
+    fn set_error_domain(&self, trailers: &mut HeaderMap) {
+        RequestContext::set_error_domain(self, trailers);
+    }
+
     /// Opens the exchange again: a handler may reply as before the head was sent.
     #[cold]
     fn trailers(&self, failure: Failure) -> Trailers {

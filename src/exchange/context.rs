@@ -79,7 +79,7 @@ impl RequestContext {
                 }
             },
         );
-        drop_connection(&mut response, self.request.version());
+        self.finish_head(&mut response);
         decision(response)
     }
 
@@ -185,8 +185,14 @@ impl RequestContext {
         render_into(&mut response, &mut exception, render, self.format, false);
         // Its source is user code.
         ignore_panic(|| drop(exception));
-        drop_connection(&mut response, self.request.version());
+        self.finish_head(&mut response);
         response
+    }
+
+    /// Adds to and removes from the head of a rendered response what the protocol requires.
+    pub(super) fn finish_head<B>(&self, response: &mut Response<B>) {
+        drop_connection(response, self.request.version());
+        self.set_error_domain(response.headers_mut());
     }
 
     /// Sends the response of a handler.
@@ -199,6 +205,7 @@ impl RequestContext {
         }
         if let ResponseFormat::Grpc(_) = self.format {
             grpc::restrict(&mut response);
+            self.set_error_domain(response.headers_mut());
         }
         response.map(|body| AnswerBody::Replied(RepliedBody::new(body)))
     }

@@ -122,6 +122,9 @@ pub trait BodyContext {
     /// Reports the status that a gRPC service has sent in its trailers.
     fn report_trailers(&self, failed: HttpException, code: GrpcCode);
 
+    /// Sets the domain of the code in the trailers of a gRPC service.
+    fn set_error_domain(&self, _trailers: &mut HeaderMap) {}
+
     /// Handles a failure in the body of a gRPC response, as it would have been handled before the
     /// head.
     fn trailers(&self, failure: Failure) -> Trailers;

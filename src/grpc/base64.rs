@@ -79,17 +79,19 @@ impl Decoder {
     }
 }
 
+/// Returns the data of a text, padded or not. What is not Base64 is skipped.
+#[cfg(any(feature = "tonic", test))]
+pub(crate) fn decode(text: &[u8]) -> Vec<u8> {
+    let mut decoder = Decoder::default();
+    text.iter()
+        .filter_map(|digit| decoder.push(*digit))
+        .collect()
+}
+
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    pub(in crate::grpc) fn decode(text: &[u8]) -> Vec<u8> {
-        let mut decoder = Decoder::default();
-        text.iter()
-            .filter_map(|digit| decoder.push(*digit))
-            .collect()
-    }
 
     /// RFC 4648, section 10.
     #[test]

@@ -1,4 +1,4 @@
-//! JSON in the details of a status, as the protocol buffers that stand for JSON.
+//! Details of a status: JSON, as the protocol buffers that stand for it, and google.rpc's own.
 
 use bytes::Bytes;
 use prost::Message;
@@ -6,47 +6,194 @@ use prost_types::{Any, ListValue, Struct, value::Kind};
 use serde_json::{Number, Value, value::RawValue};
 use tonic_types::Status;
 
-use super::code::GrpcCode;
+use super::{
+    code::GrpcCode,
+    error_details::{self, ERROR_INFO, HELP, RETRY_INFO, error_info, help, retry_info, set_domain},
+};
+use crate::{
+    diagnostics,
+    exception::{Detail, HttpException},
+};
 
 const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
 const LIST: &str = "type.googleapis.com/google.protobuf.ListValue";
 const VALUE: &str = "type.googleapis.com/google.protobuf.Value";
+
+/// Details of the status that a gRPC client receives for an exception.
+pub(crate) struct Details {
+    /// The JSON that is the exception's detail.
+    json: Option<Any>,
+    /// `ErrorInfo` and `RetryInfo`.
+    standard: Vec<Any>,
+    help: Option<Any>,
+    /// Details of the status that the exception was made of, of other types.
+    others: Vec<Any>,
+    /// The `Struct` of the members.
+    members: Option<Any>,
+}
+
+impl Details {
+    /// Returns the details of `exception`. `others` are those of the status that it was made of.
+    pub(crate) fn of(exception: &HttpException, others: Vec<Any>) -> Self {
+        let json = match exception.detail() {
+            Detail::Json(json) => of_json(json),
+            Detail::Canonical | Detail::Text(_) => None,
+        };
+        let supplement = exception.supplement();
+        let standard = [
+            supplement.and_then(error_info),
+            supplement.and_then(retry_info),
+        ];
+        Self {
+            json,
+            standard: standard.into_iter().flatten().collect(),
+            help: supplement.and_then(help),
+            others,
+            members: of_members(exception.members()),
+        }
+    }
+
+    /// Encodes a `google.rpc.Status` with these details.
+    ///
+    /// Clients refuse a status if the code or the message in its details is not the status's own.
+    pub(crate) fn encode(&self, code: GrpcCode, message: &str) -> Bytes {
+        // The first JSON is the detail, so that it has a substitute if only the members are JSON.
+        let null = || pack(Kind::NullValue(0));
+        let json = self.json.clone();
+        let json = json.or_else(|| self.members.as_ref().map(|_| null()));
+        let status = Status {
+            code: code.as_i32(),
+            message: message.to_owned(),
+            details: json
+                .iter()
+                .chain(&self.standard)
+                .chain(&self.help)
+                .chain(&self.others)
+                .chain(&self.members)
+                .cloned()
+                .collect(),
+        };
+        status.encode_to_vec().into()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.json.is_none()
+            && self.standard.is_empty()
+            && self.help.is_none()
+            && self.others.is_empty()
+            && self.members.is_none()
+    }
+
+    /// Drops the least important part. Returns its name.
+    pub(crate) fn drop_least(&mut self) -> &'static str {
+        if self.members.take().is_some() {
+            "the members"
+        } else if self.json.take().is_some() {
+            // The message has it as text.
+            "the JSON"
+        } else if !self.others.is_empty() {
+            self.others.clear();
+            "the details of the original status"
+        } else if self.help.take().is_some() {
+            "the type"
+        } else {
+            self.standard.clear();
+            "the code and the time to wait"
+        }
+    }
+}
 
 /// Converts JSON to a detail: an object to a `Struct`, an array to a `ListValue`, any other value
 /// to a `Value`.
 ///
 /// Returns `None` if the JSON contains a number that no `f64` holds or a lone surrogate. Also
 /// returns `None` if it is nested deeper than decoders go, which is a hundred messages.
-pub(crate) fn of_json(json: &RawValue) -> Option<Any> {
+fn of_json(json: &RawValue) -> Option<Any> {
     let json = serde_json::from_str(json.get()).ok()?;
-    let (type_url, value) = match kind(json) {
+    let detail = pack(kind(json));
+    unpack(&detail).is_some().then_some(detail)
+}
+
+/// Converts members to a `Struct`, except those that [`of_json`] does not convert.
+fn of_members<'a>(members: impl Iterator<Item = (&'a str, &'a RawValue)>) -> Option<Any> {
+    let mut all = Struct::default();
+    for (name, json) in members {
+        let one = serde_json::from_str(json.get()).map(|json: Value| {
+            let fields = [(name.to_owned(), kind(json).into())];
+            let fields = fields.into_iter().collect();
+            Struct { fields }
+        });
+        match one.map(|one| pack(Kind::StructValue(one))) {
+            Ok(packed) => match unpack(&packed) {
+                Some(Kind::StructValue(one)) => all.fields.extend(one.fields),
+                _ => diagnostics::member_dropped(name),
+            },
+            Err(_) => diagnostics::member_dropped(name),
+        }
+    }
+    (!all.fields.is_empty()).then(|| pack(Kind::StructValue(all)))
+}
+
+fn pack(kind: Kind) -> Any {
+    let (type_url, value) = match kind {
         Kind::StructValue(fields) => (STRUCT, fields.encode_to_vec()),
         Kind::ListValue(list) => (LIST, list.encode_to_vec()),
         kind => (VALUE, prost_types::Value::from(kind).encode_to_vec()),
     };
-    let detail = Any {
+    Any {
         type_url: type_url.to_owned(),
         value,
-    };
-    unpack(&detail).is_some().then_some(detail)
+    }
 }
 
-/// Encodes a `google.rpc.Status` with this detail.
-///
-/// Clients refuse a status if the code or the message in its details is not the status's own.
-pub(crate) fn encode(code: GrpcCode, message: &str, detail: &Any) -> Bytes {
-    let status = Status {
-        code: code.as_i32(),
-        message: message.to_owned(),
-        details: vec![detail.clone()],
-    };
-    status.encode_to_vec().into()
-}
-
-/// Returns the first JSON in an encoded `google.rpc.Status`.
-pub(crate) fn decode(status: &[u8]) -> Option<Value> {
+/// Returns the detail in an encoded `google.rpc.Status`: its first JSON, unless that is the
+/// substitute of a text.
+pub(crate) fn detail_of(status: &[u8]) -> Option<Value> {
     let status = Status::decode(status).ok()?;
-    status.details.iter().find_map(unpack).map(json)
+    let mut values = status.details.iter().filter_map(unpack);
+    match (values.next()?, values.next()) {
+        (Kind::NullValue(_), Some(_)) => None,
+        (detail, _) => Some(json(detail)),
+    }
+}
+
+/// Adds to `exception` everything that the details in an encoded `google.rpc.Status` have in
+/// addition to the detail.
+pub(crate) fn supplement(exception: HttpException, status: &[u8]) -> HttpException {
+    let Ok(status) = Status::decode(status) else {
+        return exception;
+    };
+    let (mut exception, domain) = error_details::read(&status.details, exception);
+    // The first JSON is the detail.
+    let members = status.details.iter().filter_map(unpack).nth(1);
+    if let Some(Kind::StructValue(members)) = members {
+        for (name, value) in members.fields {
+            let value = value.kind.map_or(Value::Null, json);
+            exception.set_member(name, &value);
+        }
+    }
+    exception.mark_supplement(domain);
+    exception
+}
+
+/// Returns the details in an encoded `google.rpc.Status` that no part of an exception stands for.
+pub(crate) fn others(status: &[u8]) -> Vec<Any> {
+    let Ok(mut status) = Status::decode(status) else {
+        return Vec::new();
+    };
+    let known = [STRUCT, LIST, VALUE, ERROR_INFO, RETRY_INFO, HELP];
+    status
+        .details
+        .retain(|detail| !known.contains(&&*detail.type_url));
+    status.details
+}
+
+/// Sets the domain of each `ErrorInfo` without one in an encoded `google.rpc.Status`.
+///
+/// Returns `None` if there is no such `ErrorInfo`.
+pub(crate) fn with_domain(status: &[u8], domain: &str) -> Option<Vec<u8>> {
+    let mut status = Status::decode(status).ok()?;
+    set_domain(&mut status.details, domain).then(|| status.encode_to_vec())
 }
 
 fn unpack(detail: &Any) -> Option<Kind> {

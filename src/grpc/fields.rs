@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
+#[cfg(feature = "tonic")]
+use super::details::{Details, with_domain};
 use super::{
     base64,
     code::GrpcCode,
@@ -18,11 +20,13 @@ use crate::{diagnostics, exception::HttpException};
 /// server and the layers further out add.
 const STATUS_BUDGET_BYTES: usize = 7 * 1024;
 
-/// Encoded length that is reserved for the message next to long details, in bytes.
+/// Maximum encoded lengths of the message next to details, in bytes. The first one that leaves
+/// enough room for the details applies.
 ///
-/// It has room for a sentence, and leaves nearly all of [`STATUS_BUDGET_BYTES`] to the details.
+/// The details repeat the message, in Base64: next to short ones it has 3,000 bytes. The last one
+/// has room for a sentence, and leaves nearly all of [`STATUS_BUDGET_BYTES`] to the details.
 #[cfg(feature = "tonic")]
-const MIN_MESSAGE_BYTES: usize = 256;
+const MESSAGE_BYTES: [usize; 5] = [STATUS_BUDGET_BYTES, 3_000, 1_500, 750, 256];
 
 /// The reason for which details are dropped.
 const TOO_LONG: &str = "it is too long";
@@ -74,28 +78,57 @@ impl StatusFields {
         );
     }
 
-    /// Adds the details that `encode` makes of the code and the message.
+    /// Adds the details.
     ///
     /// If both do not fit, a long message is truncated in favor of the details. If the details do
-    /// not fit even then, they are left out.
+    /// not fit even then, the least important part of them is left out.
     #[cfg(feature = "tonic")]
-    pub(crate) fn with_details(self, encode: impl Fn(GrpcCode, &str) -> Bytes) -> Self {
-        for max_len in [STATUS_BUDGET_BYTES, MIN_MESSAGE_BYTES] {
-            let mut message = self.message.clone();
-            message::truncate(&mut message, max_len);
-            let details = encode(self.code, &message);
-            let details_len = base64::encoded_len(details.len());
-            if message::max_encoded_len(&message) + details_len <= STATUS_BUDGET_BYTES {
-                return Self {
-                    message,
-                    details,
-                    ..self
-                };
+    pub(crate) fn with_details(self, mut details: Details) -> Self {
+        while !details.is_empty() {
+            for max_len in MESSAGE_BYTES {
+                let mut message = self.message.clone();
+                message::truncate(&mut message, max_len);
+                let encoded = details.encode(self.code, &message);
+                let details_len = base64::encoded_len(encoded.len());
+                if message::max_encoded_len(&message) + details_len <= STATUS_BUDGET_BYTES {
+                    return Self {
+                        message,
+                        details: encoded,
+                        ..self
+                    };
+                }
+            }
+            let part = details.drop_least();
+            match details.is_empty() {
+                true => diagnostics::header_dropped(&GRPC_STATUS_DETAILS_BIN, TOO_LONG),
+                false => diagnostics::detail_dropped(part, TOO_LONG),
             }
         }
-        diagnostics::header_dropped(&GRPC_STATUS_DETAILS_BIN, TOO_LONG);
         self.truncated()
     }
+}
+
+/// Sets the domain of each `ErrorInfo` without one in the details of a status, if there is room.
+#[cfg(feature = "tonic")]
+#[cold]
+pub(crate) fn set_error_domain(headers: &mut HeaderMap, domain: &str) {
+    let details = headers
+        .get(GRPC_STATUS_DETAILS_BIN)
+        .and_then(|value| with_domain(&base64::decode(value.as_bytes()), domain));
+    let Some(details) = details else {
+        return;
+    };
+    let details = base64::encode(&details);
+    // A binary header has no padding.
+    let Ok(details) = HeaderValue::from_str(details.trim_end_matches('=')) else {
+        return;
+    };
+    let message_len = headers.get(GRPC_MESSAGE).map_or(0, HeaderValue::len);
+    if message_len + details.len() > STATUS_BUDGET_BYTES {
+        return diagnostics::detail_dropped("the domain", TOO_LONG);
+    }
+    headers.insert(GRPC_STATUS_DETAILS_BIN, details);
+    limit_status(headers);
 }
 
 /// Limits the size of a status that tonic or a handler has written into `headers`, so that no

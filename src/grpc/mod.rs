@@ -5,6 +5,8 @@ mod code;
 mod content_type;
 #[cfg(feature = "tonic")]
 mod details;
+#[cfg(feature = "tonic")]
+mod error_details;
 mod fields;
 mod message;
 mod metadata;
@@ -18,6 +20,8 @@ mod visible;
 mod web;
 
 pub use code::GrpcCode;
+#[cfg(feature = "tonic")]
+pub(crate) use fields::set_error_domain;
 pub(crate) use {
     content_type::{GrpcContentType, StatusEncoding},
     metadata::{GRPC_MESSAGE, GRPC_STATUS},

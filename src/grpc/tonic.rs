@@ -3,12 +3,12 @@
 use std::{error::Error, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode, header::RETRY_AFTER};
 use tonic::{Code, Status, TimeoutExpired, metadata::MetadataMap};
 
 use super::{
     code::GrpcCode,
-    details,
+    details::{self, Details, detail_of},
     fields::StatusFields,
     metadata::{into_metadata, is_metadata},
     visible::{has_visible_message, is_received, reason},
@@ -22,8 +22,9 @@ use crate::{
 /// handler.
 ///
 /// The code follows from the [HTTP status](crate::GrpcCode) of the exception. The message is the
-/// detail, the [details](crate::grpc#details) are its JSON, and the metadata is the headers. The
-/// exception is the source of the status, so that a layer's handlers and observers find it.
+/// detail, and the metadata is the headers. JSON and the rest of what the exception says are in the
+/// [details](crate::grpc#details). The exception is the source of the status, so that a layer's
+/// handlers and observers find it.
 ///
 /// ```
 /// use tonic::{Code, Request, Response, Status};
@@ -73,7 +74,8 @@ impl From<HttpException> for Status {
 /// Converts a status to the exception that stands for it in HTTP.
 ///
 /// The code [maps to](crate::GrpcCode::http_status) the HTTP status. The JSON in the
-/// [details](crate::grpc#details), or otherwise the message, becomes the detail.
+/// [details](crate::grpc#details), or otherwise the message, becomes the detail. An `ErrorInfo` in
+/// the details becomes the code, a `RetryInfo` the time to wait with its header, a `Help` the type.
 ///
 /// The metadata does not become headers, because that of an upstream's status holds all headers of
 /// the upstream's response, cookies and internal names included.
@@ -101,9 +103,11 @@ impl From<Status> for HttpException {
     #[track_caller]
     fn from(status: Status) -> Self {
         let Some(exception) = made_of(&status) else {
-            return Self::new(http_status(&status))
-                .with_detail(detail(&status))
-                .converted_from(status);
+            let mut exception = Self::new(http_status(&status)).with_detail(detail(&status));
+            if has_visible_message(&status) {
+                exception = details::supplement(exception, status.details());
+            }
+            return exception.converted_from(status);
         };
         let mut exception = exception.clone();
         if !is_received(&status) {
@@ -120,7 +124,8 @@ impl HttpException {
     ///
     /// Without this method no metadata becomes a header. Names that the status does not have, and
     /// names that frame or describe a message, are skipped. A value whose name ends in `-bin` is in
-    /// base64. The exception stays as it is if it was not made of a `Status`.
+    /// base64. A `retry-after` that the exception has already stays the only one. The exception
+    /// stays as it is if it was not made of a `Status`.
     ///
     /// # Examples
     ///
@@ -150,6 +155,9 @@ impl HttpException {
             let Some(name) = name.ok().filter(is_metadata) else {
                 continue;
             };
+            if name == RETRY_AFTER && self.headers().contains_key(&name) {
+                continue;
+            }
             for value in metadata.get_all(&name) {
                 self = self.with_header(name.clone(), value.clone());
             }
@@ -241,27 +249,21 @@ fn add_missing(headers: &mut HeaderMap, others: &HeaderMap) {
 /// exception has changed since.
 pub(crate) fn status_fields(exception: &HttpException) -> StatusFields {
     let mut fields = StatusFields::of(exception);
+    let mut others = Vec::new();
     if let Some(status) = original_status(exception) {
         let original = HttpException::new(exception.status()).with_detail(detail(status));
         let original_message = original.detail_or_reason().to_string();
         fields.code = status.code().into();
         if has_visible_message(status) && original_message == fields.message {
-            let fields = StatusFields {
-                message: status.message().to_owned(),
-                details: Bytes::copy_from_slice(status.details()),
-                ..fields
-            };
-            return fields.limited();
+            fields.message = status.message().to_owned();
+            if exception.supplement().is_none_or(|it| it.is_converted) {
+                fields.details = Bytes::copy_from_slice(status.details());
+                return fields.limited();
+            }
+            others = details::others(status.details());
         }
     }
-    let json = match exception.detail() {
-        Detail::Json(json) => details::of_json(json),
-        Detail::Canonical | Detail::Text(_) => None,
-    };
-    match json {
-        Some(json) => fields.with_details(|code, message| details::encode(code, message, &json)),
-        None => fields.truncated(),
-    }
+    fields.with_details(Details::of(exception, others))
 }
 
 /// Returns the status that `exception` was made of, unless its HTTP status has changed since.
@@ -278,7 +280,7 @@ fn detail(status: &Status) -> Detail {
     if !has_visible_message(status) {
         return Detail::Canonical;
     }
-    match details::decode(status.details()) {
+    match detail_of(status.details()) {
         Some(json) => Detail::from(json),
         None if status.message().is_empty() => Detail::Canonical,
         None => Detail::from(status.message().to_owned()),
@@ -288,11 +290,13 @@ fn detail(status: &Status) -> Detail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grpc::{error_details::set_domain, fields::set_error_domain};
     use http::HeaderValue;
     use proptest::prelude::*;
     use prost::Message as _;
-    use serde_json::{Value, json};
-    use std::fmt;
+    use serde_json::{Value, json, value::RawValue};
+    use std::{collections::BTreeMap, fmt, time::Duration};
+    use tonic_types::StatusExt as _;
 
     #[test]
     fn exception_survives_conversion_to_status() {
@@ -544,11 +548,179 @@ mod tests {
         }
     }
 
+    /// Returns an exception that says everything that one can say.
+    fn eloquent() -> HttpException {
+        HttpException::conflict("plumbus 7 is sold out")
+            .with_type("https://shop.example/problems/sold-out")
+            .with_title("Sold out")
+            .with_code("item.soldOut")
+            .with_retry_after(Duration::from_millis(1_500))
+            .try_with_member("left", &0)
+            .and_then(|it| it.try_with_member("alternatives", &[json!({ "id": 8 }), json!(null)]))
+            .unwrap()
+    }
+
+    /// Asserts that `exception` says the same as [`eloquent`].
+    fn assert_eloquent(exception: &HttpException) {
+        assert_eq!(exception.to_string(), "409: plumbus 7 is sold out");
+        let url = "https://shop.example/problems/sold-out";
+        assert_eq!(exception.problem_type(), Some(url));
+        assert_eq!(exception.title(), Some("Sold out"));
+        assert_eq!(exception.code(), Some("item.soldOut"));
+        assert_eq!(exception.retry_after(), Some(Duration::from_millis(1_500)));
+        assert_eq!(exception.headers()["retry-after"], "2");
+        let members: Vec<_> = exception
+            .members()
+            .map(|(name, json)| (name, json.get()))
+            .collect();
+        let expected = [("alternatives", r#"[{"id":8},null]"#), ("left", "0")];
+        assert_eq!(
+            members.iter().copied().collect::<BTreeMap<_, _>>(),
+            BTreeMap::from(expected)
+        );
+    }
+
+    #[test]
+    fn all_that_an_exception_says_survives_the_wire() {
+        let status = Status::from(eloquent());
+        assert_eloquent(&HttpException::from(status.clone()));
+        let received = over_the_wire(&status);
+        let exception = HttpException::from(received.clone());
+        assert_eloquent(&exception);
+        // The metadata of the status has the time to wait, too.
+        let lines = exception.clone().with_metadata(["retry-after"]);
+        assert_eq!(lines.headers().get_all("retry-after").iter().count(), 1);
+        // A client further on receives the same bytes.
+        assert_eq!(Status::from(exception).details(), received.details());
+    }
+
+    #[test]
+    fn a_detail_of_json_survives_beside_the_members() {
+        let exception = eloquent().with_detail(json!({ "left": "none", "detail": 7 }));
+        let read = HttpException::from(over_the_wire(&exception.into()));
+        assert_eq!(read.to_string(), r#"409: {"detail":7,"left":"none"}"#);
+        assert_eloquent(&read.with_detail("plumbus 7 is sold out"));
+    }
+
+    #[test]
+    fn what_is_changed_in_the_exception_of_a_status_is_sent_with_the_rest() {
+        let mut original = tonic_types::Status::decode(Status::from(eloquent()).details()).unwrap();
+        set_domain(&mut original.details, "warehouse.example");
+        let other = prost_types::Any {
+            type_url: "type.googleapis.com/google.rpc.BadRequest".to_owned(),
+            value: Vec::new(),
+        };
+        original.details.push(other.clone());
+        let code = Code::from_i32(original.code);
+        let details = original.encode_to_vec().into();
+        let received = HttpException::from(Status::with_details(code, original.message, details));
+
+        let changed = received.clone().try_with_member("left", &1).unwrap();
+        let status = Status::from(changed);
+        assert_eq!(status.message(), "plumbus 7 is sold out");
+        assert!(details_of(&status).unwrap().details.contains(&other));
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!(info.domain, "warehouse.example");
+        let read = HttpException::from(over_the_wire(&status));
+        assert_eq!(read.members().last().unwrap().1.get(), "1");
+
+        let own = Status::from(received.with_code("own-code"));
+        let info = own.get_details_error_info().unwrap();
+        assert_eq!((&*info.reason, &*info.domain), ("OWN_CODE", ""));
+    }
+
+    #[test]
+    fn details_of_a_message_that_is_not_shown_are_not_read() {
+        let sent = Status::from(eloquent());
+        let details = Bytes::copy_from_slice(sent.details());
+        let mut hidden = Status::with_details(sent.code(), Secret.to_string(), details);
+        hidden.set_source(Arc::new(Secret));
+        let exception = HttpException::from(hidden);
+        assert_eq!(exception.to_string(), "409: Conflict");
+        assert!(exception.supplement().is_none());
+    }
+
+    #[test]
+    fn a_member_that_a_struct_cannot_hold_is_left_out() {
+        let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
+        let deep = (0..120).fold(json!(1), |inner, _| json!([inner]));
+        let exception = HttpException::conflict("sold out")
+            .try_with_member("lone", &raw(r#""\ud800""#))
+            .and_then(|it| it.try_with_member("huge", &raw("1e999")))
+            .and_then(|it| it.try_with_member("deep", &deep))
+            .and_then(|it| it.try_with_member("left", &0))
+            .unwrap();
+        let read = HttpException::from(over_the_wire(&exception.clone().into()));
+        assert_eq!(read.to_string(), "409: sold out");
+        let names: Vec<_> = read.members().map(|(name, _)| name).collect();
+        assert_eq!(names, ["left"]);
+        assert_eq!(exception.members().len(), 4);
+    }
+
+    #[test]
+    fn the_least_important_details_go_first() {
+        let json = |len: usize| json!({ "y": "y".repeat(len) });
+        for (detail, member, title, expected) in [
+            (10, 10, 10, "detail members type code"),
+            (10, 6_000, 10, "detail type code"),
+            (4_000, 4_000, 10, "detail type code"),
+            (6_000, 6_000, 10, "type code"),
+            (10, 10, 6_000, "code"),
+        ] {
+            let exception = eloquent()
+                .with_detail(json(detail))
+                .with_title("t".repeat(title))
+                .try_with_member("left", &"m".repeat(member))
+                .unwrap();
+            let status = Status::from(exception);
+            let details = details_of(&status).unwrap().details;
+            let mut got: Vec<_> = ["detail", "members"][..]
+                .iter()
+                .zip(details.iter().filter(|it| it.type_url.ends_with("Struct")))
+                .map(|(name, _)| *name)
+                .collect();
+            got.extend(status.get_details_help().map(|_| "type"));
+            got.extend(status.get_details_error_info().map(|_| "code"));
+            assert_eq!(got.join(" "), expected, "{detail} {member} {title}");
+            assert!(status.get_details_retry_info().is_some());
+        }
+        let endless = Status::from(HttpException::gone("").with_code("x".repeat(8_000)));
+        assert!(endless.details().is_empty());
+    }
+
+    #[test]
+    fn a_long_text_is_cut_in_favor_of_a_code() {
+        let status = Status::from(eloquent().with_detail("y".repeat(7_000)));
+        assert!(status.message().ends_with("y..."));
+        assert!(status.message().len() > 1_400, "{}", status.message().len());
+        assert!(status.get_details_error_info().is_some());
+    }
+
     proptest! {
         /// A client may refuse more than 8 KiB, and details that differ from the status.
         #[test]
-        fn details_fit_and_repeat_the_status(text in "[a-zß{ ]{0,200}", times in 0_usize..60) {
-            let status = Status::from(HttpException::gone(json!([text.repeat(times)])));
+        fn details_fit_and_repeat_the_status(
+            text in "[a-zß{ ]{0,200}",
+            times in 0_usize..60,
+            is_json: bool,
+            lengths in prop::array::uniform4(prop_oneof![0_usize..100, 0_usize..6_000]),
+        ) {
+            let [code, title, member, header] = lengths.map(|length| "x".repeat(length));
+            let text = text.repeat(times);
+            let exception = match is_json {
+                true => HttpException::gone(json!([text])),
+                false => HttpException::gone(text),
+            };
+            let exception = exception
+                .with_code(code)
+                .with_title(title)
+                .with_type("https://shop.example/problems/gone")
+                .with_retry_after(Duration::MAX)
+                .try_with_member("member", &member)
+                .unwrap()
+                .try_with_header("x-header", header)
+                .unwrap();
+            let status = Status::from(exception);
             let mut headers = http::HeaderMap::new();
             status.add_header(&mut headers).unwrap();
             prop_assert!(headers.values().map(HeaderValue::len).sum::<usize>() < 7_300);
@@ -556,6 +728,34 @@ mod tests {
                 prop_assert_eq!(details.code, status.code() as i32);
                 prop_assert_eq!(details.message, status.message());
             }
+            let domain = "shop.example".repeat(20);
+            set_error_domain(&mut headers, &domain);
+            let len = |(name, value): (&HeaderName, &HeaderValue)| {
+                match name.as_str().starts_with("grpc-") && name != "grpc-retry-pushback-ms" {
+                    true => value.len(),
+                    false => name.as_str().len() + value.len() + 32,
+                }
+            };
+            prop_assert!(headers.iter().map(len).sum::<usize>() <= 7 * 1024 + 64);
+            let with_domain = Status::from_header_map(&headers).unwrap();
+            prop_assert_eq!(with_domain.message(), status.message());
+            if let Some(info) = with_domain.get_details_error_info() {
+                prop_assert!(info.domain == domain || info.domain.is_empty());
+            }
+        }
+
+        #[test]
+        fn every_member_survives_the_wire(members in prop::collection::btree_map(any::<String>(), any_json(), 0..5)) {
+            let mut exception = HttpException::gone("sold out");
+            for (name, value) in &members {
+                exception = exception.try_with_member(name.clone(), value).unwrap();
+            }
+            let read = HttpException::from(over_the_wire(&exception.into()));
+            let back: BTreeMap<_, Value> = read
+                .members()
+                .map(|(name, json)| (name.to_owned(), serde_json::from_str(json.get()).unwrap()))
+                .collect();
+            prop_assert_eq!(back, members);
         }
 
         #[test]

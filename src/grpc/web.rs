@@ -367,7 +367,7 @@ mod tests {
             if tracker.may_end() {
                 wire.extend_from_slice(&tracker.trailer_frame(&trailers()));
                 if in_base64 {
-                    wire = base64::tests::decode(&wire);
+                    wire = base64::decode(&wire);
                 }
                 let mut expected = whole[..end].to_vec();
                 expected.extend_from_slice(&encode_trailers(&trailers()));

@@ -11,6 +11,7 @@ use crate::{
     faults::{self, Fault, MESSAGES, Way},
     generated::{Item, ItemId, Total},
     server::item,
+    supplement::assert_supplemented,
     support::{SECRET, within},
 };
 
@@ -91,6 +92,7 @@ pub fn assert_status(status: &Status, way: Way) {
         }
         Way::Panicked | Way::Error => (Code::Internal, "Internal Server Error", None),
         Way::Structured => return details::assert_structured(status),
+        Way::Supplemented => return assert_supplemented(status, ""),
         Way::Status => {
             assert_eq!(status.details(), faults::status().details());
             (Code::DataLoss, "sold out", Some("own"))

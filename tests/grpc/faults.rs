@@ -11,7 +11,10 @@ use tonic::{Code, Status, body::Body, metadata::MetadataMap};
 use tower::{BoxError, Service, ServiceExt as _, service_fn};
 use tower_exception::HttpException;
 
-use crate::support::{SECRET_TEXT, SecretError};
+use crate::{
+    supplement::supplemented,
+    support::{SECRET_TEXT, SecretError},
+};
 
 /// The kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub enum Way {
     Error,
     /// A raised exception with a structured detail.
     Structured,
+    /// An exception that says more than its detail, returned by `?` from tonic, raised elsewhere.
+    Supplemented,
     /// A `Status` that the service returns.
     Status,
 }
@@ -46,13 +51,14 @@ pub struct Fault {
     pub position: Position,
 }
 
-const WAYS: [Way; 7] = [
+const WAYS: [Way; 8] = [
     Way::Returned,
     Way::Raised,
     Way::RaisedAsync,
     Way::Panicked,
     Way::Error,
     Way::Structured,
+    Way::Supplemented,
     Way::Status,
 ];
 
@@ -136,6 +142,7 @@ impl Way {
     async fn in_tonic(self) -> Result<(), Status> {
         match self {
             Self::Returned => Err(exception())?,
+            Self::Supplemented => Err(supplemented())?,
             Self::Status => Err(status()),
             Self::Error => {
                 let mut marked = Status::unknown("");
@@ -157,6 +164,7 @@ impl Way {
             Self::Raised => exception().raise(),
             Self::RaisedAsync => exception().raise_async().await,
             Self::Structured => structured().raise(),
+            Self::Supplemented => supplemented().raise(),
             Self::Panicked => panic!("{SECRET_TEXT}"),
             Self::Error => Err(SecretError.into()),
             Self::Status => Err(status().into()),

@@ -10,6 +10,7 @@
 //! | [`stacks`] | tonic's own server, axum with REST routes, interceptors, `poll_ready` and `call`, also over HTTP/1.1 |
 //! | [`handlers`] | handlers and observers |
 //! | [`statuses`] | tonic's `Status`: from a handler, from a stream, and made by tonic from errors |
+//! | [`supplement`] | what an exception says in addition to its detail: code, type, members, time to wait |
 //! | [`tower_errors`] | timeouts, load shedding, a `Status` among the sources of an error |
 //! | [`node`] | connect-web's client in Node (`tests/grpc-web/`), in the binary form and in the text form |
 //!
@@ -30,6 +31,7 @@ mod same_poll;
 mod server;
 mod stacks;
 mod statuses;
+mod supplement;
 mod tower_errors;
 mod wire;
 

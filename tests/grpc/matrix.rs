@@ -17,6 +17,7 @@
 //! | `raised` | an exception raised by unwinding |
 //! | `raised_async` | an exception raised without unwinding |
 //! | `structured` | a raised exception with JSON as its detail |
+//! | `supplemented` | an exception that says more than its detail: returned by `?` from a handler or a stream, raised elsewhere |
 //! | `panicked` | a panic |
 //! | `error` | an error of a layer between tonic and the exception layer |
 //!
@@ -100,6 +101,7 @@ macro_rules! ways {
         mod raised_async { $positions! { $($cell)* RaisedAsync } }
         mod panicked { $positions! { $($cell)* Panicked } }
         mod structured { $positions! { $($cell)* Structured } }
+        mod supplemented { $positions! { $($cell)* Supplemented } }
         mod error { $positions! { $($cell)* Error } }
     };
 }
