@@ -188,6 +188,8 @@ mod integrations;
 pub mod layer;
 mod macros;
 pub mod migrating;
+mod panic_record;
+pub mod panics;
 mod protocols;
 pub mod raise;
 pub mod render;
@@ -218,6 +220,7 @@ pub use {
     grpc::GrpcCode,
     handler::{Handler, IntoReply, Reply},
     layer::ExceptionLayer,
+    panic_record::SourceLocation,
     raise::{Catch, Raise, RaiseAsync, catch, catch_sync},
     report::Outcome,
     service::ExceptionService,

@@ -1,6 +1,6 @@
 //! A failure: an exception, an error or a panic, with its mechanism and the phase.
 
-use std::{any::Any, error::Error, panic::Location, sync::Arc};
+use std::{any::Any, error::Error, sync::Arc};
 
 use http::StatusCode;
 
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::{BoxError, SharedError, held, sources},
     exception::{Exception, HttpException, WebSocketException},
+    panic_record::{ErrorLocation, SourceLocation},
     unwind::{catch_or, ignore_panic},
 };
 
@@ -28,7 +29,7 @@ pub struct Failure {
     /// Whether the request may have a body, of which the error may be.
     pub(crate) may_be_of_request_body: bool,
     /// The place at which an error that is no exception was converted or raised, if known.
-    pub(super) location: Option<&'static Location<'static>>,
+    pub(super) location: Option<ErrorLocation>,
     /// The type of an error that is no exception, if known.
     pub(super) type_name: Option<&'static str>,
     /// The functions that open errors, of the layer that handles the failure.
@@ -40,11 +41,14 @@ pub(crate) enum FailureKind {
     Exception(Exception),
     /// An error, and the first exception in its chain of sources.
     Error(Arc<dyn Error + Send + Sync>, Option<Exception>),
-    Panic(Panic),
+    /// In a box, so that the failures that are usual stay small.
+    Panic(Box<Panic>),
 }
 
-/// Converts the payload of a panic to the error that it is, if its type is the expected one.
-pub(crate) type FromPayload = fn(Box<dyn Any + Send>) -> Result<BoxError, Box<dyn Any + Send>>;
+/// Converts the payload of a panic to the error that it is, if its type is the expected one, and
+/// returns the name of that type with it.
+pub(crate) type FromPayload =
+    fn(Box<dyn Any + Send>) -> Result<(BoxError, &'static str), Box<dyn Any + Send>>;
 
 impl Failure {
     fn new(kind: FailureKind, mechanism: Mechanism, phase: Phase) -> Self {
@@ -79,7 +83,11 @@ impl Failure {
     }
 
     pub(crate) fn panic(panic: Panic, phase: Phase) -> Self {
-        Self::new(FailureKind::Panic(panic), Mechanism::Panicked, phase)
+        Self::new(
+            FailureKind::Panic(Box::new(panic)),
+            Mechanism::Panicked,
+            phase,
+        )
     }
 
     /// Takes the status that a gRPC service has sent in its trailers.
@@ -108,8 +116,11 @@ impl Failure {
         let Some(payload) = panic.payload() else {
             return;
         };
-        if let Some(error) = types.find_map(|from_payload| payload.try_take(from_payload)) {
+        if let Some((error, name)) = types.find_map(|take| payload.try_take(take)) {
+            let record = panic.record().cloned();
             *self = Self::error(Arc::from(error), Mechanism::Raised, self.phase);
+            self.location = record.map(ErrorLocation::Panicked);
+            self.type_name = Some(name);
         }
     }
 
@@ -123,7 +134,7 @@ impl Failure {
         match &self.kind {
             FailureKind::Exception(exception) => exception.as_error(),
             FailureKind::Error(error, _) => held(error),
-            FailureKind::Panic(panic) => panic,
+            FailureKind::Panic(panic) => &**panic,
         }
     }
 
@@ -153,7 +164,7 @@ impl Failure {
         let outer: Option<&(dyn Error + 'static)> = match &self.kind {
             FailureKind::Exception(_) => None,
             FailureKind::Error(error, _) => Some(held(error)),
-            FailureKind::Panic(panic) => Some(panic),
+            FailureKind::Panic(panic) => Some(&**panic),
         };
         let outer = outer.into_iter().flat_map(|error| self.chain(error));
         let exception = self.as_exception().into_iter().flat_map(|exception| {
@@ -179,16 +190,18 @@ impl Failure {
         plain.chain(revealed.into_iter().flatten())
     }
 
-    /// Returns the place in the code at which the error was converted or raised, or otherwise at
-    /// which the failure's exception was made.
-    pub(crate) fn location(&self) -> Option<&'static Location<'static>> {
+    /// Returns the place in the code at which the error was converted or raised, at which the panic
+    /// has happened, or otherwise at which the failure's exception was made.
+    pub(crate) fn location(&self) -> Option<SourceLocation> {
+        if let FailureKind::Panic(panic) = &self.kind {
+            return panic.location();
+        }
+        let location = self.location.as_ref().map(ErrorLocation::get);
         match (self.mechanism, self.phase) {
             // The layer made it.
             (Mechanism::Adopted, _) => None,
-            (Mechanism::Attached, Phase::Body) => self.location,
-            _ => self
-                .location
-                .or_else(|| self.as_exception().map(Exception::location)),
+            (Mechanism::Attached, Phase::Body) => location,
+            _ => location.or_else(|| Some(self.as_exception()?.location().into())),
         }
     }
 
@@ -283,7 +296,7 @@ impl From<Failure> for BoxError {
         match failure.kind {
             FailureKind::Exception(Exception::Http(exception)) => exception.into(),
             FailureKind::Exception(Exception::WebSocket(exception)) => exception.into(),
-            FailureKind::Panic(panic) => panic.into(),
+            FailureKind::Panic(panic) => panic,
             FailureKind::Error(error, _) => Box::new(SharedError::new(error)),
         }
     }

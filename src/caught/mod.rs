@@ -16,11 +16,11 @@ pub(crate) mod reveal;
 pub(crate) mod unshared;
 
 use std::{
+    backtrace::Backtrace,
     error::Error,
     fmt::{self, Write},
     marker::PhantomData,
     ops::Deref,
-    panic::Location,
     sync::{Arc, OnceLock},
 };
 
@@ -33,10 +33,11 @@ pub use self::{
 
 pub(crate) use self::captures::Captures;
 
-use self::failure::Failure;
+use self::failure::{Failure, FailureKind};
 use crate::{
-    error::{boxed, find},
+    error::{backtrace, boxed, find},
     exception::{Exception, HttpException},
+    panic_record::SourceLocation,
 };
 
 /// A failure that a handler or an observer receives: the error, its mechanism and phase, and the
@@ -166,9 +167,18 @@ impl<E: ?Sized> Caught<E> {
     /// For an exception that is the place at which it was made. For an error that came as an
     /// [`Error`](crate::Error), or was [raised](crate::Raise), that is the line of the `?` or the
     /// `raise`. For any other error that is the place of the exception among its sources, if there
-    /// is one. The panic hook prints the location of a panic.
-    pub fn location(&self) -> Option<&'static Location<'static>> {
+    /// is one. The place of a panic is known after [`panics::record()`](crate::panics::record).
+    pub fn location(&self) -> Option<SourceLocation> {
         self.shared.failure.location()
+    }
+
+    /// Returns the backtrace of a [panic](Panic::backtrace), or that of a returned report of anyhow
+    /// (feature `anyhow`), if one was captured.
+    pub fn backtrace(&self) -> Option<&Backtrace> {
+        match &self.failure().kind {
+            FailureKind::Panic(panic) => panic.backtrace(),
+            _ => backtrace(self.outermost()),
+        }
     }
 
     /// Returns the head of the request.

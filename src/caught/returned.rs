@@ -5,7 +5,7 @@ use std::{any::Any, panic::Location};
 use std::{error::Error as _, sync::Arc};
 
 #[cfg(feature = "tokio")]
-use tokio::task::JoinError;
+use tokio::task::{self, JoinError};
 
 use super::{
     failure::Failure,
@@ -16,9 +16,12 @@ use super::{
 use crate::error::{downcast_ref, take};
 #[cfg(feature = "tonic")]
 use crate::grpc::tonic::made_of;
+#[cfg(feature = "tokio")]
+use crate::panic_record::take_of_task;
 use crate::{
     error::{BoxError, BoxedError, Error, LocatedError, SharedError, boxed, cast, of_payload},
     exception::{Exception, HttpException, WebSocketException},
+    panic_record::{self, ErrorLocation, SharedRecord},
     raise::{
         poll::{RaisedBy, downcast_payload},
         raised::Raised,
@@ -120,7 +123,10 @@ impl Failure {
     #[cfg(feature = "tonic")]
     pub(crate) fn into_error(self, location: &'static Location<'static>) -> Error {
         Error::from_located(LocatedError {
-            location: self.location.unwrap_or(location),
+            location: match self.location {
+                Some(ErrorLocation::At(location)) => location,
+                Some(ErrorLocation::Panicked(_)) | None => location,
+            },
             type_name: self.type_name,
             error: self.into(),
         })
@@ -134,7 +140,7 @@ impl Failure {
         // An exception knows where it was made, and a panic is of another place. An error that was
         // raised in a task has a place of its own.
         if self.is_error() && self.location.is_none() {
-            self.location = Some(location);
+            self.location = Some(ErrorLocation::At(location));
             self.type_name = type_name;
         }
         self
@@ -161,7 +167,10 @@ impl Failure {
         };
         #[cfg(feature = "tokio")]
         let error = match payload_of_task(error) {
-            Ok(payload) => return Self::from_payload(payload, phase),
+            Ok((payload, task)) => {
+                let record = take_of_task(&*payload, task);
+                return Self::from_unwound(payload, record, phase);
+            }
             Err(error) => error,
         };
         #[cfg(feature = "tonic")]
@@ -172,15 +181,32 @@ impl Failure {
         Self::error(SharedError::share(error), mechanism, phase)
     }
 
-    /// Takes the payload of an unwinding, or of what was raised without one.
+    /// Takes the payload of an unwinding that has just ended here, or of what was raised without
+    /// one.
     #[cold]
     pub(crate) fn from_payload(payload: Box<dyn Any + Send>, phase: Phase) -> Self {
+        let record = panic_record::take(&*payload);
+        Self::from_unwound(payload, record, phase)
+    }
+
+    /// Takes the payload of an unwinding, with the record of the panic.
+    fn from_unwound(
+        payload: Box<dyn Any + Send>,
+        record: Option<SharedRecord>,
+        phase: Phase,
+    ) -> Self {
         let (raised, by) = match downcast_payload(payload) {
             Ok(raised) => raised,
             Err(payload) => {
                 return match of_payload(payload) {
-                    Ok(error) => Self::from_boxed(error, Mechanism::Raised, phase),
-                    Err(payload) => Self::panic(Panic::from_payload(payload), phase),
+                    Ok(error) => {
+                        let mut failure = Self::from_boxed(error, Mechanism::Raised, phase);
+                        if failure.is_error() && failure.location.is_none() {
+                            failure.location = record.map(ErrorLocation::Panicked);
+                        }
+                        failure
+                    }
+                    Err(payload) => Self::panic(Panic::from_payload(payload, record), phase),
                 };
             }
         };
@@ -236,11 +262,14 @@ fn is_panic_of_task(error: &(dyn std::error::Error + 'static)) -> bool {
     downcast_ref::<JoinError>(error).is_some_and(JoinError::is_panic)
 }
 
-/// Returns the payload of a tokio task that panicked, if `error` says that one did.
+/// Returns the payload of a tokio task that panicked, and the task, if `error` says that one did.
 #[cfg(feature = "tokio")]
-fn payload_of_task(error: BoxError) -> Result<Box<dyn Any + Send>, BoxError> {
+fn payload_of_task(error: BoxError) -> Result<(Box<dyn Any + Send>, task::Id), BoxError> {
     if !is_panic_of_task(&*error) {
         return Err(error);
     }
-    take::<JoinError>(error)?.try_into_panic().map_err(boxed)
+    let error = take::<JoinError>(error)?;
+    let task = error.id();
+    let payload = error.try_into_panic().map_err(boxed)?;
+    Ok((payload, task))
 }

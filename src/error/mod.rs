@@ -13,7 +13,7 @@ pub(crate) use self::{
     any::BoxedError,
     chain::{MAX_SOURCES, find, source, sources},
     located::LocatedError,
-    report::{boxed, cast, of_payload},
+    report::{backtrace, boxed, cast, of_payload},
     shared::{SharedError, held},
 };
 pub use self::{

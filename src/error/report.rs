@@ -5,7 +5,9 @@
 //! find it. So a report is stored as it is, in an error that opens it.
 #![cfg_attr(not(any(feature = "anyhow", feature = "eyre")), allow(dead_code))]
 
-use std::{any::Any, error::Error, fmt, ops::Deref};
+#[cfg(feature = "anyhow")]
+use std::backtrace::BacktraceStatus;
+use std::{any::Any, backtrace::Backtrace, error::Error, fmt, ops::Deref};
 
 use super::BoxError;
 
@@ -81,6 +83,17 @@ where
     #[cfg(feature = "eyre")]
     if let Some(ReportError(report)) = error.downcast_ref::<ReportError<eyre::Report>>() {
         return report.downcast_ref();
+    }
+    let _ = error;
+    None
+}
+
+/// Returns the backtrace of a report of anyhow, if it has captured one.
+pub(crate) fn backtrace<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Backtrace> {
+    #[cfg(feature = "anyhow")]
+    if let Some(ReportError(report)) = error.downcast_ref::<ReportError<anyhow::Error>>() {
+        let backtrace = report.backtrace();
+        return (backtrace.status() == BacktraceStatus::Captured).then_some(backtrace);
     }
     let _ = error;
     None

@@ -13,7 +13,7 @@ use crate::{
     grpc,
     handling::RequestContext,
     render::framing::without_body,
-    unwind::{catch, ignore_panic},
+    unwind::{contain, ignore_panic},
     websocket::Upgrade,
 };
 
@@ -31,7 +31,7 @@ pub(super) fn pass_or_render<B: Body>(
     if changes && !attached.is_replaced(&response) {
         let head = take_head(context, upgrade, response, &attached.failure);
         let failure = &mut attached.failure;
-        let decided = catch(|| context.decide_default(failure, head, is_unhandled, upgrade));
+        let decided = contain(|| context.decide_default(failure, head, is_unhandled, upgrade));
         let response = context.settle_default(decided, attached.failure, attached.report);
         return Inspection::Replace(Poll::Ready(response));
     }

@@ -23,7 +23,7 @@ use crate::{
     grpc,
     handling::RequestContext,
     report::Outcome,
-    unwind::{catch, catch_or},
+    unwind::{catch_or, contain},
     websocket::Upgrade,
 };
 
@@ -249,7 +249,7 @@ impl ConfiguredExchange {
         context.receive(&mut failure);
         let next = context.find_handler(&failure, 0);
         if next.is_none() {
-            let decided = catch(|| context.decide_default(&mut failure, head, false, upgrade));
+            let decided = contain(|| context.decide_default(&mut failure, head, false, upgrade));
             return Poll::Ready(context.settle_default(decided, failure, None));
         }
         let mut failure = HandledFailure::new(failure, context, None);
@@ -276,8 +276,8 @@ impl ConfiguredExchange {
                 ..
             }) => {
                 let mut failure = caught.into_failure();
-                let decided = catch(|| context.decide_default(&mut failure, head, false, upgrade));
-                Poll::Ready(context.settle_default(decided, failure, inner))
+                let result = contain(|| context.decide_default(&mut failure, head, false, upgrade));
+                Poll::Ready(context.settle_default(result, failure, inner))
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::{
     handling::RequestContext,
     raise::slot::is_inside_a_scope,
     report::Outcome,
-    unwind::{catch, ignore_panic},
+    unwind::{contain, ignore_panic},
     websocket::Upgrade,
 };
 
@@ -74,7 +74,7 @@ impl HandledFailure {
     ) -> Asked {
         while let Some((handler, handled)) = next {
             self.asked += 1;
-            let reply = match catch(|| handler(&self.caught, handled)) {
+            let reply = match contain(|| handler(&self.caught, handled)) {
                 Ok(HandlerOutput::Ready(reply)) => Ok(reply),
                 Ok(HandlerOutput::Pending(reply)) => {
                     let pending = PendingHandler {
@@ -104,7 +104,7 @@ impl HandledFailure {
     ) -> Response<AnswerBody> {
         let (head, failure) = (self.head.as_ref(), self.caught.failure());
         let decided =
-            reply.and_then(|reply| catch(|| context.decide_reply(reply, upgrade, head, failure)));
+            reply.and_then(|reply| contain(|| context.decide_reply(reply, upgrade, head, failure)));
         let (mut response, outcome) = context.or_fall_back(decided);
         if is_inside_a_scope() {
             mark_final(&mut response);

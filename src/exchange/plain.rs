@@ -36,7 +36,7 @@ use crate::{
         },
     },
     report::{self, Outcome, emit},
-    unwind::{catch, ignore_panic},
+    unwind::{contain, ignore_panic},
 };
 
 /// Marker of a layer without configuration: [`ExceptionLayer::new`](crate::ExceptionLayer::new).
@@ -180,7 +180,7 @@ impl PlainExchange {
     ) -> Response<AnswerBody> {
         // An error's `source` is user code.
         let rendered =
-            catch(|| render_failure(&mut response, &mut failure, None, self.format, render));
+            contain(|| render_failure(&mut response, &mut failure, None, self.format, render));
         if let Err(payload) = rendered {
             let unfinished = mem::replace(&mut response, self.fall_back(payload));
             ignore_panic(|| drop(unfinished));

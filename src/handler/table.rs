@@ -1,6 +1,12 @@
 //! The user's handlers, and the order in which they are asked.
 
-use std::{any::Any, error::Error, iter, ops::RangeInclusive, sync::Arc};
+use std::{
+    any::{Any, type_name},
+    error::Error,
+    iter,
+    ops::RangeInclusive,
+    sync::Arc,
+};
 
 use http::StatusCode;
 
@@ -52,7 +58,9 @@ impl Handlers {
     {
         let of = ErrorType {
             is: |error| find::<E>(error).is_some(),
-            from_payload: |payload: Box<dyn Any + Send>| Ok(payload.downcast::<E>()?),
+            from_payload: |payload: Box<dyn Any + Send>| {
+                Ok((payload.downcast::<E>()?, type_name::<E>()))
+            },
         };
         self.by_type.push((of, erase(handler)));
     }

@@ -10,8 +10,11 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::poll::{catch_poll, downcast_payload};
-use crate::{error::Error, unwind::ignore_panic};
+use super::{
+    poll::{catch_poll, downcast_payload},
+    slot::{mark, poll_outside_of_layers},
+};
+use crate::{error::Error, panic_record::end_unwinding, unwind::ignore_panic};
 
 /// Runs `future` and returns an exception or error that it raises, in whichever way it was raised:
 /// a `try` block.
@@ -71,14 +74,19 @@ impl<F: Future> Future for Catch<F> {
         let Some(future) = slot.as_mut().as_pin_mut() else {
             panic!("`Catch` polled after it was ready");
         };
-        match catch_poll(cx, |cx| future.poll(cx)) {
+        let poll = |cx: &mut Context<'_>| future.poll(cx);
+        match poll_outside_of_layers(cx, |cx| catch_poll(cx, poll)) {
             Ok(poll) => poll.map(Ok),
             Err(payload) => match downcast_payload(payload) {
                 Ok((raised, _)) => {
+                    end_unwinding();
                     ignore_panic(|| slot.set(None));
                     Poll::Ready(Err(raised.into_error()))
                 }
-                Err(payload) => resume_unwind(payload),
+                Err(payload) => {
+                    mark();
+                    resume_unwind(payload)
+                }
             },
         }
     }

@@ -16,6 +16,7 @@ use crate::exception::UnwindToken;
 use crate::{
     error::Error,
     exception::{Exception, HttpException, WebSocketException},
+    panic_record::end_unwinding,
     unwind::{catch, ignore_panic},
 };
 
@@ -73,6 +74,9 @@ fn take_raised<T>(
     salvage: impl FnOnce(T) -> Option<Box<dyn Any + Send>>,
 ) -> thread::Result<T> {
     let Some(raised) = changed.take() else {
+        if result.is_ok() {
+            end_unwinding();
+        }
         return result;
     };
     let mut salvaged = None;

@@ -26,11 +26,15 @@ thread_local! {
     /// no scope is open. It has no destructor, so that access to it is one instruction.
     static INNERMOST: Cell<usize> = const { Cell::new(0) };
 
+    /// The innermost scope, if neither it nor one around it is a layer's; otherwise the last one of
+    /// which that was so.
+    static OUTSIDE_OF_LAYERS: Cell<usize> = const { Cell::new(0) };
+
     /// The exceptions that the filled scopes of this thread hold, with the addresses of the scopes.
     static RAISED: RefCell<Vec<(usize, Raised)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Flag of a scope that is filled.
+/// Flag of a scope that is filled, or in which a panic has happened.
 const FILLED: usize = 1;
 
 /// Flag of a scope whose outer scope has closed before it.
@@ -118,7 +122,9 @@ pub(super) fn fill(cx: &Context<'_>, raised: Raised) -> Result<(), Raised> {
     if innermost & !FLAGS != scope {
         return Err(raised);
     }
-    if innermost & FILLED == FILLED {
+    let is_filled =
+        |all: &RefCell<Vec<(usize, Raised)>>| all.borrow().iter().any(|(of, _)| *of == scope);
+    if innermost & FILLED == FILLED && RAISED.try_with(is_filled).unwrap_or(false) {
         // The scope already holds an exception. The code that raised the second one is dropped
         // together with the rest of the poll.
         return Ok(());
@@ -136,6 +142,39 @@ pub(super) fn fill(cx: &Context<'_>, raised: Raised) -> Result<(), Raised> {
             INNERMOST.set(innermost | FILLED);
             Ok(())
         }
+    }
+}
+
+/// Marks the innermost scope, so that its closing is noticed.
+#[cold]
+pub(crate) fn mark() {
+    match INNERMOST.get() {
+        0 => {}
+        innermost => INNERMOST.set(innermost | FILLED),
+    }
+}
+
+/// Runs a poll with `cx`, which opens a scope that is not a layer's. It does not unwind.
+pub(super) fn poll_outside_of_layers<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> T,
+) -> T {
+    if is_inside_a_layer() {
+        return poll(cx);
+    }
+    let outer = OUTSIDE_OF_LAYERS.replace(address(cx));
+    let result = poll(cx);
+    OUTSIDE_OF_LAYERS.set(outer);
+    result
+}
+
+/// Returns whether a layer's poll is running on this thread.
+///
+/// If that poll and a [`catch`](super::catch()) around it have the same context, it is not seen.
+pub(crate) fn is_inside_a_layer() -> bool {
+    match INNERMOST.get() & !FLAGS {
+        0 => false,
+        innermost => innermost != OUTSIDE_OF_LAYERS.get(),
     }
 }
 

@@ -62,6 +62,7 @@ use super::raised::Raised;
 use crate::{
     error::Error,
     exception::{Exception, HttpException, UnwindToken, WebSocketException},
+    panic_record::{self, SharedRecord},
 };
 
 thread_local! {
@@ -197,6 +198,22 @@ fn remember(copy: impl FnOnce() -> Option<Exception>) -> Option<Unwinding> {
     Some(Unwinding(raised))
 }
 
+/// Records that a panic is about to unwind, so that the next poll of a connection ends it.
+pub(crate) fn on_panic() {
+    if WATCHERS.load(Relaxed) != 0 {
+        MAY_HOLD_COPY.set(true);
+    }
+}
+
+/// Returns the record of the panic that unwinds on this thread, if no exception does.
+pub(crate) fn unwinding_panic() -> Option<SharedRecord> {
+    let raised = UNWINDING.try_with(|unwinding| unwinding.borrow().upgrade());
+    match raised {
+        Ok(None) => panic_record::of_unwinding(),
+        _ => None,
+    }
+}
+
 /// Takes the copy of this thread, if it has one.
 fn take_copy() -> Option<Arc<UnwindingException>> {
     MAY_HOLD_COPY.set(false);
@@ -255,6 +272,7 @@ impl Drop for UnwindWatcher {
 #[cold]
 fn end_unwinding() {
     if !thread::panicking() {
+        panic_record::end_unwinding();
         if let Some(raised) = take_copy() {
             raised.end();
         }

@@ -23,9 +23,10 @@ use crate::{
     exception::{CloseCode, Exception, HttpException, WebSocketException},
     handler::{HandlerOutput, PendingReply, Reply, ReplyKind, poll_reply},
     handling::RequestContext,
+    panic_record::SharedRecord,
     raise::raised::Raised,
     report::Outcome,
-    unwind::{catch, ignore_panic},
+    unwind::{contain, ignore_panic},
 };
 
 /// Reason to close a connection.
@@ -43,11 +44,11 @@ pub(crate) enum CloseReason {
 
 impl CloseReason {
     /// Returns the reason for a connection that an unwinding has dropped, and which `raised` has
-    /// begun, if that is known.
-    pub(crate) fn of_unwinding(raised: Option<Raised>) -> Self {
+    /// begun, or the panic of which there is a `record`, if that is known.
+    pub(crate) fn of_unwinding(raised: Option<Raised>, record: Option<SharedRecord>) -> Self {
         Self::Failed(match raised {
             Some(raised) => Failure::from_raised(raised, Mechanism::Raised, Phase::WebSocket),
-            None => Failure::panic(Panic::unknown(), Phase::WebSocket),
+            None => Failure::panic(Panic::of_record(record), Phase::WebSocket),
         })
     }
 }
@@ -165,7 +166,7 @@ async fn handle_failure(
     let caught = Caught::of_failure(failure, context.request.clone());
     let reply = ask(context, &caught, deadline).await;
     let replied = reply.and_then(|reply| {
-        catch(|| match reply {
+        contain(|| match reply {
             Some(reply) => to_websocket(context, &caught, reply, default),
             None => by_default(caught.failure(), default),
         })
@@ -190,7 +191,7 @@ async fn ask(
     let mut asked = 0;
     while let Some((handler, handled)) = context.find_handler(caught.failure(), asked) {
         asked += 1;
-        let reply = match catch(|| handler(caught, handled))? {
+        let reply = match contain(|| handler(caught, handled))? {
             HandlerOutput::Ready(reply) => reply,
             HandlerOutput::Pending(future) => reply_by(deadline, future).await?,
         };

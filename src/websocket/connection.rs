@@ -21,7 +21,11 @@ use super::{
     span::RequestSpan,
     wakers::{Direction, Wakers},
 };
-use crate::{handling::RequestContext, raise::unwinding::UnwindWatcher, report::Outcome};
+use crate::{
+    handling::RequestContext,
+    raise::unwinding::{UnwindWatcher, unwinding_panic},
+    report::Outcome,
+};
 
 /// Connection that is a WebSocket or may become one.
 ///
@@ -157,13 +161,14 @@ impl Connection {
             self.start_closing(state, |_| ready(reason));
             return;
         }
+        let record = unwinding_panic();
         let claim = self.watcher.claim();
         self.start_closing(state, async |deadline| {
             let raised = match claim {
                 Some(claim) => claim.resolve(deadline).await,
                 None => None,
             };
-            CloseReason::of_unwinding(raised)
+            CloseReason::of_unwinding(raised, record)
         });
     }
 

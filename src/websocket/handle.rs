@@ -23,7 +23,7 @@ use crate::{
     caught::{IntoFailure, Phase, failure::Failure},
     error::Error,
     raise::poll::catch_poll,
-    unwind::{catch, ignore_panic},
+    unwind::{contain, ignore_panic},
 };
 
 /// Handle that catches failures in the task of a WebSocket, after the handshake.
@@ -197,7 +197,7 @@ impl WebSocketHandle {
     {
         move |socket| {
             let guard = CatchGuard::begin(&self.0);
-            let (future, guard) = match catch(|| callback(socket)) {
+            let (future, guard) = match contain(|| callback(socket)) {
                 Ok(future) => (Some(future), Some(guard)),
                 Err(payload) => {
                     let failure = Failure::from_payload(payload, Phase::WebSocket);

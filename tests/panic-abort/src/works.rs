@@ -2,6 +2,7 @@
 //! future, and does not end the process.
 
 mod errors;
+mod panics;
 
 use std::{
     convert::Infallible,
@@ -106,6 +107,9 @@ async fn with_another_context() {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
+    if std::env::args().nth(1).as_deref() == Some(panics::ARGUMENT) {
+        return panics::panic().await;
+    }
     below_the_layer().await;
     println!("below the layer: rendered");
     in_a_catch().await;
@@ -122,4 +126,6 @@ async fn main() {
     println!("any error in a catch: caught by type");
     errors::are_returned_by_catch_sync();
     println!("in a catch of sync code: returned");
+    panics::end_the_process();
+    println!("a panic: the process ends");
 }
