@@ -1,12 +1,13 @@
 //! Warnings about the application's use of this crate: `tracing` events, with that feature.
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 
+use std::fmt;
 #[cfg(not(panic = "unwind"))]
-use std::{fmt, panic::Location};
+use std::panic::Location;
 
 use http::{HeaderName, StatusCode};
 
-#[cfg(all(feature = "tracing", any(feature = "tonic", not(panic = "unwind"))))]
+#[cfg(feature = "tracing")]
 use crate::escape::Escaped;
 
 /// Reports that an exception had an informational status, which cannot end an exchange.
@@ -47,6 +48,13 @@ pub(crate) fn member_dropped(name: &str) {
         name = %Escaped(name),
         "a gRPC client did not receive a member of an exception: a `Struct` cannot hold it",
     );
+}
+
+/// Reports that a problem document was sent without a member, and why.
+#[cold]
+pub(crate) fn member_refused(error: &dyn fmt::Display) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(error = %Escaped(error), "a member of a problem document was left out");
 }
 
 /// Reports that an error was raised without unwinding under no layer, and that the process cannot

@@ -65,11 +65,20 @@ impl RequestContext {
         })
     }
 
-    pub(crate) fn render(&self, exception: &HttpException) -> Rendered {
-        match &self.handling.renderer {
-            Some(renderer) => renderer.render(exception, &self.request),
-            None => render_json(exception),
+    /// Renders `exception`, which stands for the failure `caught`. That is `Some` if
+    /// [`catch_for_renderer`](Self::catch_for_renderer) has made it.
+    pub(crate) fn render(&self, exception: &HttpException, caught: Option<&Caught>) -> Rendered {
+        match (&self.handling.renderer, caught) {
+            (Some(renderer), Some(caught)) => renderer.render(exception, caught),
+            _ => render_json(exception).into(),
         }
+    }
+
+    /// Returns the failure for the layer's renderer, or `None` if none will be called.
+    pub(crate) fn catch_for_renderer(&self, failure: &Failure) -> Option<Caught> {
+        let is_rendered = !matches!(self.format, ResponseFormat::Grpc(_));
+        (is_rendered && self.handling.renderer.is_some())
+            .then(|| Caught::of_failure(failure.clone(), self.request.clone()))
     }
 
     /// Returns whether a response that carries an exception has this layer's form already.

@@ -204,9 +204,10 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     ///
     /// ```
     /// use http::HeaderValue;
-    /// use tower_exception::{ExceptionLayer, HttpException, RequestHead, render::Rendered};
+    /// use tower_exception::{Caught, ExceptionLayer, HttpException, render::Rendered};
     ///
-    /// fn plain(exception: &HttpException, request: &RequestHead) -> Rendered {
+    /// fn plain(exception: &HttpException, caught: &Caught) -> Rendered {
+    ///     let request = caught.request();
     ///     let body = format!("{} {}: {exception}\n", request.method(), request.uri().path());
     ///     Rendered::new(HeaderValue::from_static("text/plain; charset=utf-8"), body)
     /// }
@@ -214,7 +215,7 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     /// let layer = ExceptionLayer::new().with_renderer(plain);
     /// ```
     pub fn with_renderer(self, renderer: impl Render) -> ExceptionLayer<Configured> {
-        self.configure(|handling| handling.renderer = Some(Arc::new(renderer)))
+        self.change(|config| config.set_renderer(renderer))
     }
 
     /// Turns the exceptions of WebSockets into close frames, before and after the handshake.

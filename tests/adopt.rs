@@ -24,8 +24,8 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 use tower::{Layer, service_fn};
 use tower_exception::{
-    Caught, ExceptionLayer, HttpException, Mechanism, Outcome, Phase, RequestHead,
-    config::Configured, render::Rendered,
+    Caught, ExceptionLayer, HttpException, Mechanism, Outcome, Phase, config::Configured,
+    render::Rendered,
 };
 
 use support::{BoxError, Received, Server, observed, request};
@@ -607,7 +607,7 @@ async fn handlers_apply_to_adopted_exceptions() {
 
 #[tokio::test]
 async fn a_renderer_renders_adopted_exceptions() {
-    let layer = adopting().with_renderer(|exception: &HttpException, _: &RequestHead| {
+    let layer = adopting().with_renderer(|exception: &HttpException, _: &Caught| {
         Rendered::new(HeaderValue::from_static("text/x"), exception.to_string())
     });
     let server = serve(layer, || plain(Full::<Bytes>::from("plain"))).await;

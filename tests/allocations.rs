@@ -12,13 +12,16 @@ use std::{
 use allocation_counter::AllocationInfo;
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE},
 };
 use http_body::{Body, Frame};
 use http_body_util::{Full, StreamBody};
 use tower::{BoxError, Layer as _, Service, service_fn, util::MapRequestLayer};
 use tower_exception::{
-    CloseCode, ExceptionLayer, HttpException, WebSocketException, config::Configured, render::Json,
+    CloseCode, ExceptionLayer, HttpException, WebSocketException,
+    config::Configured,
+    render::{Json, Negotiated, Text},
 };
 
 type TestResponse = Response<Full<Bytes>>;
@@ -141,6 +144,22 @@ fn no_allocation_is_added_over_grpc() {
     assert_eq!(allocations(as_grpc.layer(custom), 200), bare);
 }
 
+#[test]
+fn a_layer_that_negotiates_allocates_once_for_a_request_that_has_accept() {
+    let layer = ExceptionLayer::new().with_renderer(Negotiated::new(Json).or(Text));
+    assert_eq!(allocations(layer.layer(service_fn(hello)), 200), 0);
+    let accepting = MapRequestLayer::new(|mut request: Request<Full<Bytes>>| {
+        let value = HeaderValue::from_static("text/html, */*;q=0.8");
+        request.headers_mut().insert(ACCEPT, value);
+        request
+    });
+    let bare = allocations(accepting.layer(service_fn(hello)), 200);
+    let negotiating = layer.layer(service_fn(hello));
+    assert_eq!(allocations(accepting.layer(negotiating), 200), bare + 1);
+    let other = configured().layer(service_fn(hello));
+    assert_eq!(allocations(accepting.layer(other), 200), bare);
+}
+
 fn not_found() -> HttpException {
     HttpException::not_found("Item not found")
 }
@@ -171,6 +190,8 @@ fn with_headers() -> HttpException {
 
 /// Counts exactly, from the construction of the exception to the last frame of the response, so
 /// that every change is noticed. The limit for a returned exception is 5.
+///
+/// The configured layer has a renderer, which receives a clone of the failure.
 #[test]
 fn a_failure_takes_few_allocations() {
     type End = fn() -> TestResult;
@@ -193,15 +214,15 @@ fn a_failure_takes_few_allocations() {
         };
     }
     let rows = rows! {
-        "returned", 404: Err(not_found().into()), 5, 5;
-        "returned, with headers", 404: Err(with_headers().into()), 6, 6;
-        "returned, without a body", 204: Err(no_content().into()), 2, 2;
-        "returned, for a WebSocket", 403: Err(no_swearing().into()), 7, 7;
-        "attached", 404: Ok(not_found().into()), 7, 8;
-        "attached, with headers", 404: Ok(with_headers().into()), 12, 13;
-        "raised", 404: not_found().raise(), 6, 6;
-        "raised, with headers", 404: with_headers().raise(), 7, 7;
-        "an error", 500: Err(fmt::Error.into()), 5, 5;
+        "returned", 404: Err(not_found().into()), 5, 7;
+        "returned, with headers", 404: Err(with_headers().into()), 6, 11;
+        "returned, without a body", 204: Err(no_content().into()), 2, 4;
+        "returned, for a WebSocket", 403: Err(no_swearing().into()), 7, 9;
+        "attached", 404: Ok(not_found().into()), 7, 10;
+        "attached, with headers", 404: Ok(with_headers().into()), 12, 18;
+        "raised", 404: not_found().raise(), 6, 8;
+        "raised, with headers", 404: with_headers().raise(), 7, 12;
+        "an error", 500: Err(fmt::Error.into()), 5, 6;
     };
     let bare = allocations(service_fn(hello), 200);
     let mut differences = Vec::new();

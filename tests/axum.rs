@@ -15,7 +15,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tower::{BoxError, Layer as _, ServiceBuilder, service_fn};
-use tower_exception::{ExceptionLayer, HttpException, RequestHead, render::Rendered};
+use tower_exception::{Caught, ExceptionLayer, HttpException, render::Rendered};
 use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
 
 use support::{Differences, PLAIN_500, PLAIN_504, PROTOCOLS, Protocol, Server};
@@ -246,8 +246,8 @@ async fn the_layer_works_around_a_plain_service() {
 
 #[tokio::test]
 async fn the_outermost_layer_of_nested_routers_renders() {
-    fn text(exception: &HttpException, request: &RequestHead) -> Rendered {
-        let body = format!("{}: {exception}", request.uri().path());
+    fn text(exception: &HttpException, caught: &Caught) -> Rendered {
+        let body = format!("{}: {exception}", caught.request().uri().path());
         Rendered::new(HeaderValue::from_static("text/plain"), body)
     }
     let router = Router::new()

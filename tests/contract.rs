@@ -24,7 +24,9 @@ use tower_exception::{
     InvalidCloseCode, Panic, RequestHead, ResponseFuture, WebSocketException,
     config::Configured,
     config::Unconfigured,
-    render::{Json, Rendered},
+    render::{
+        Html, InvalidMember, Json, Members, Negotiated, Problem, Rendered, Text, WithMediaType,
+    },
 };
 
 use support::{Protocol, Received, SECRET_TEXT, Server, request};
@@ -281,6 +283,13 @@ fn types_have_the_auto_traits_of_their_parts() {
     value::<Rendered>();
     value::<WebSocketException>();
     value::<Json>();
+    value::<Text>();
+    value::<Html>();
+    value::<Problem>();
+    value::<Negotiated>();
+    value::<WithMediaType<Json>>();
+    value::<Members>();
+    value::<InvalidMember>();
     value::<Unconfigured>();
     value::<Configured>();
     value::<ExceptionLayer>();

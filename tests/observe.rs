@@ -13,8 +13,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tower::{Layer, Service, service_fn};
 use tower_exception::{
-    Caught, ExceptionLayer, HttpException, Mechanism, Outcome, Phase, RequestHead,
-    config::Configured, render::Rendered,
+    Caught, ExceptionLayer, HttpException, Mechanism, Outcome, Phase, config::Configured,
+    render::Rendered,
 };
 
 use support::{BoxError, Inner, Outer, Report, Server, observed};
@@ -155,7 +155,7 @@ async fn an_observer_that_panics_changes_nothing() {
 #[tokio::test]
 async fn a_renderer_that_panics_is_reported_and_so_is_the_exception_to_render() {
     let layer = configured()
-        .with_renderer(|_: &HttpException, _: &RequestHead| -> Rendered { panic!("renderer") });
+        .with_renderer(|_: &HttpException, _: &Caught| -> Rendered { panic!("renderer") });
     let outcome = Outcome::Status(StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(
         reports_of("/raised", layer).await,

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tower::{BoxError, Layer, ServiceBuilder, service_fn, util::MapResponseLayer};
 use tower_exception::{
-    ExceptionLayer, HttpException, RequestHead,
+    Caught, ExceptionLayer, HttpException,
     render::{Json, Rendered},
 };
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -321,7 +321,7 @@ async fn a_426_names_the_protocol_to_upgrade_to() {
     }
 }
 
-fn text(exception: &HttpException, _: &RequestHead) -> Rendered {
+fn text(exception: &HttpException, _: &Caught) -> Rendered {
     Rendered::new(value("text/plain"), format!("it was a {exception}"))
 }
 
@@ -329,14 +329,14 @@ fn text(exception: &HttpException, _: &RequestHead) -> Rendered {
 async fn a_renderer_sees_the_head_of_the_request() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sees = Arc::clone(&seen);
-    let layer = ExceptionLayer::new().with_renderer(
-        move |exception: &HttpException, request: &RequestHead| {
-            let path = request.uri().path_and_query().unwrap().to_string();
+    let layer =
+        ExceptionLayer::new().with_renderer(move |exception: &HttpException, caught: &Caught| {
+            let path = caught.request().uri().path_and_query().unwrap().to_string();
+            let request = caught.request();
             let head = (request.method().clone(), path, request.version());
             sees.lock().unwrap().push(head);
-            text(exception, request)
-        },
-    );
+            text(exception, caught)
+        });
     for mechanism in MECHANISMS {
         let make = || HttpException::gone("sold out");
         let server = Server::start(layer.layer(failing!(mechanism, make))).await;
@@ -459,7 +459,7 @@ async fn headers_set_between_stay_except_those_that_describe_the_old_body() {
 /// The default rendering of an inner layer is provisional.
 #[tokio::test]
 async fn the_outermost_renderer_wins() {
-    fn other(_: &HttpException, _: &RequestHead) -> Rendered {
+    fn other(_: &HttpException, _: &Caught) -> Rendered {
         Rendered::new(value("text/html"), "<h1>other</h1>")
     }
     let make = || HttpException::not_found("x").with_header(name("x-own"), value("own"));

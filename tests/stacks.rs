@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use tokio::sync::Notify;
 use tower::{BoxError, Service, ServiceBuilder, service_fn, util::MapResponseLayer};
 use tower_exception::{
-    ExceptionLayer, HttpException, RequestHead, ServiceBuilderExt as _, render::Rendered,
+    Caught, ExceptionLayer, HttpException, ServiceBuilderExt as _, render::Rendered,
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -314,7 +314,7 @@ fn gzip_please(path: &str) -> Request<Full<Bytes>> {
 /// rendered outside of it.
 #[tokio::test]
 async fn compression_inside_makes_attached_exceptions_final() {
-    fn text(exception: &HttpException, _: &RequestHead) -> Rendered {
+    fn text(exception: &HttpException, _: &Caught) -> Rendered {
         Rendered::new(
             HeaderValue::from_static("text/plain"),
             exception.to_string(),

@@ -99,9 +99,7 @@ pub mod after {
     };
     use serde::Deserialize;
     use serde_json::json;
-    use tower_exception::{
-        Caught, ExceptionLayer, HttpException, Reply, RequestHead, render::Rendered,
-    };
+    use tower_exception::{Caught, ExceptionLayer, HttpException, Reply, render::Rendered};
 
     #[derive(Debug, thiserror::Error)]
     enum ShopError {
@@ -124,7 +122,7 @@ pub mod after {
     }
 
     /// Renders `{"message": ...}`, which the clients know, in place of `{"detail": ...}`.
-    fn render(exception: &HttpException, _: &RequestHead) -> Rendered {
+    fn render(exception: &HttpException, _: &Caught) -> Rendered {
         let body = json!({ "message": exception.detail_or_reason() });
         Rendered::new(
             HeaderValue::from_static("application/json"),

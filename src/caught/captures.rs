@@ -1,11 +1,16 @@
 //! The parts of each request that a layer captures, because its user has asked for them.
 
-use http::{Extensions, HeaderMap, Request};
+use http::{
+    Extensions, HeaderMap, Request,
+    header::{ACCEPT, HeaderValue},
+};
 
 /// The parts of each request to capture.
 #[derive(Clone, Default)]
 pub(crate) struct Captures {
     pub(crate) headers: bool,
+    /// Whether the renderer reads `Accept`.
+    pub(crate) accept: bool,
     values: Vec<fn(&Extensions, &mut Extensions)>,
 }
 
@@ -13,6 +18,10 @@ pub(crate) struct Captures {
 #[derive(Clone)]
 pub(super) struct Captured {
     pub(super) headers: Option<HeaderMap>,
+    /// The first line of `Accept`, unless all headers are captured.
+    first_accept: Option<HeaderValue>,
+    /// The other lines. Most requests have one line, which takes no allocation.
+    more_accept: Vec<HeaderValue>,
     /// Values of the request's extensions.
     pub(super) values: Extensions,
 }
@@ -27,15 +36,53 @@ impl Captures {
         });
     }
 
+    /// Returns the captured parts of `request`, or `None` if it has none of them.
     #[cold]
-    pub(super) fn of<B>(&self, request: &Request<B>) -> Captured {
+    pub(super) fn of<B>(&self, request: &Request<B>) -> Option<Box<Captured>> {
         let mut values = Extensions::new();
         for capture in &self.values {
             capture(request.extensions(), &mut values);
         }
-        Captured {
-            headers: self.headers.then(|| request.headers().clone()),
+        let mut captured = Captured::new(self.headers.then(|| request.headers().clone()), values);
+        if self.accept && !self.headers {
+            let mut lines = request.headers().get_all(ACCEPT).iter().cloned();
+            captured.first_accept = lines.next();
+            captured.more_accept.extend(lines);
+        }
+        let is_empty = captured.headers.is_none()
+            && captured.first_accept.is_none()
+            && captured.values.is_empty();
+        (!is_empty).then(|| Box::new(captured))
+    }
+}
+
+impl Captured {
+    pub(super) fn new(headers: Option<HeaderMap>, values: Extensions) -> Self {
+        Self {
+            headers,
+            first_accept: None,
+            more_accept: Vec::new(),
             values,
         }
+    }
+
+    /// Returns the lines of `Accept`.
+    pub(super) fn accept(&self) -> impl Iterator<Item = &HeaderValue> {
+        let captured = self.headers.iter();
+        let captured = captured.flat_map(|headers| headers.get_all(ACCEPT));
+        self.first_accept
+            .iter()
+            .chain(&self.more_accept)
+            .chain(captured)
+    }
+
+    /// Returns the values of all captured headers.
+    #[cfg(feature = "websocket")]
+    pub(super) fn header_values_mut(&mut self) -> impl Iterator<Item = &mut HeaderValue> {
+        let captured = self.headers.iter_mut().flat_map(HeaderMap::values_mut);
+        self.first_accept
+            .iter_mut()
+            .chain(&mut self.more_accept)
+            .chain(captured)
     }
 }

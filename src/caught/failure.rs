@@ -12,7 +12,7 @@ use super::{
     reveal::Reveals,
 };
 use crate::{
-    error::{BoxError, SharedError, held, sources},
+    error::{BoxError, held, sources},
     exception::{Exception, HttpException, WebSocketException},
     panic_record::{ErrorLocation, SourceLocation},
     unwind::{catch_or, ignore_panic},
@@ -288,16 +288,5 @@ pub(crate) fn drop_contained(failure: Failure) {
     match &failure.kind {
         FailureKind::Exception(exception) if exception.origin().is_none() => drop(failure),
         _ => ignore_panic(|| drop(failure)),
-    }
-}
-
-impl From<Failure> for BoxError {
-    fn from(failure: Failure) -> Self {
-        match failure.kind {
-            FailureKind::Exception(Exception::Http(exception)) => exception.into(),
-            FailureKind::Exception(Exception::WebSocket(exception)) => exception.into(),
-            FailureKind::Panic(panic) => panic,
-            FailureKind::Error(error, _) => Box::new(SharedError::new(error)),
-        }
     }
 }

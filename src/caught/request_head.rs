@@ -6,7 +6,7 @@ use std::fmt;
 use axum::extract::OriginalUri;
 #[cfg(feature = "axum")]
 use http::{Extensions, uri::PathAndQuery};
-use http::{HeaderMap, Method, Request, Uri, Version, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, request::Parts};
 
 use super::captures::{Captured, Captures};
 #[cfg(all(feature = "axum", feature = "websocket"))]
@@ -55,7 +55,7 @@ impl RequestHead {
             #[cfg(feature = "axum")]
             whole_path: whole_path(request.uri(), request.extensions()),
             version: request.version(),
-            captured: captures.map(|captures| Box::new(captures.of(request))),
+            captured: captures.and_then(|captures| captures.of(request)),
         }
     }
 
@@ -70,11 +70,9 @@ impl RequestHead {
         if let Some(path) = &self.whole_path {
             self.whole_path = copy_of_path(path);
         }
-        let captured = self.captured.as_deref_mut();
-        if let Some(headers) = captured.and_then(|captured| captured.headers.as_mut()) {
-            headers
-                .values_mut()
-                .for_each(|value| *value = copy_of_value(value));
+        if let Some(captured) = self.captured.as_deref_mut() {
+            let values = captured.header_values_mut();
+            values.for_each(|value| *value = copy_of_value(value));
         }
     }
 
@@ -114,6 +112,15 @@ impl RequestHead {
         self.captured.as_deref()?.headers.as_ref()
     }
 
+    /// Returns the lines of the `Accept` header. There are none unless the renderer negotiates, or
+    /// all headers are captured.
+    pub(crate) fn accept(&self) -> impl Iterator<Item = &HeaderValue> {
+        self.captured
+            .as_deref()
+            .into_iter()
+            .flat_map(Captured::accept)
+    }
+
     /// Returns the extension of the request that has the type `T`.
     ///
     /// Returns `None` if the request had none when the layer received it, or unless the layer has
@@ -142,10 +149,10 @@ impl From<&Parts> for RequestHead {
             #[cfg(feature = "axum")]
             whole_path: whole_path(&parts.uri, &parts.extensions),
             version: parts.version,
-            captured: Some(Box::new(Captured {
-                headers: Some(parts.headers.clone()),
-                values: parts.extensions.clone(),
-            })),
+            captured: Some(Box::new(Captured::new(
+                Some(parts.headers.clone()),
+                parts.extensions.clone(),
+            ))),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{error::Error as _, sync::Arc};
 use tokio::task::{self, JoinError};
 
 use super::{
-    failure::Failure,
+    failure::{Failure, FailureKind},
     mechanism::{Mechanism, Phase},
     panic::Panic,
 };
@@ -239,6 +239,17 @@ impl Failure {
                 None => Self::from_error(error, mechanism, phase),
             },
             None => Self::error(Arc::new(status), mechanism, phase),
+        }
+    }
+}
+
+impl From<Failure> for BoxError {
+    fn from(failure: Failure) -> Self {
+        match failure.kind {
+            FailureKind::Exception(Exception::Http(exception)) => exception.into(),
+            FailureKind::Exception(Exception::WebSocket(exception)) => exception.into(),
+            FailureKind::Panic(panic) => panic,
+            FailureKind::Error(error, _) => Box::new(SharedError::new(error)),
         }
     }
 }

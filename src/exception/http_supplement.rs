@@ -165,9 +165,7 @@ impl HttpException {
     /// ```
     pub fn with_retry_after(mut self, delay: Duration) -> Self {
         self.supplement_mut().retry_after = Some(delay);
-        let has_fraction = delay.subsec_nanos() > 0;
-        let seconds = delay.as_secs().saturating_add(u64::from(has_fraction));
-        let value = HeaderValue::from(seconds);
+        let value = HeaderValue::from(whole_seconds(delay));
         if self.headers_mut().try_insert(RETRY_AFTER, value).is_err() {
             diagnostics::header_dropped(&RETRY_AFTER, "there are too many headers");
         }
@@ -216,6 +214,12 @@ impl HttpException {
         }
         supplement
     }
+}
+
+/// Returns the seconds of a time to wait, rounded up.
+pub(crate) fn whole_seconds(delay: Duration) -> u64 {
+    let has_fraction = delay.subsec_nanos() > 0;
+    delay.as_secs().saturating_add(u64::from(has_fraction))
 }
 
 #[cfg(test)]

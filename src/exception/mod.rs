@@ -15,6 +15,7 @@ mod websocket;
 
 use std::{error::Error, fmt, panic::Location};
 
+pub(crate) use self::http_supplement::whole_seconds;
 #[cfg(feature = "websocket")]
 pub(crate) use self::repr::UnwindToken;
 #[cfg(feature = "tonic")]

@@ -11,7 +11,7 @@ use http::{
 
 use super::{AnswerBody, RepliedBody, attached::settle_rendered, pending_report::PendingReport};
 use crate::{
-    caught::{Mechanism, Phase, failure::Failure},
+    caught::{Caught, Mechanism, Phase, failure::Failure},
     exception::{Exception, HttpException, WebSocketException},
     format::ResponseFormat,
     grpc,
@@ -58,6 +58,7 @@ impl RequestContext {
         }
         // Observers receive the exception with its headers.
         let keep_headers = !self.handling.observers.is_empty();
+        let caught = self.catch_for_renderer(failure);
         let is_carried = head.is_some();
         let mut response = match head {
             Some(head) => Response::from_parts(head, AnswerBody::from(Bytes::new())),
@@ -69,7 +70,7 @@ impl RequestContext {
             rejection,
             self.format,
             |response, exception| {
-                let render = |exception: &_| self.render(exception);
+                let render = |exception: &_| self.render(exception, caught.as_ref());
                 if is_carried && is_unhandled {
                     set_head(response, exception);
                 }
@@ -79,6 +80,7 @@ impl RequestContext {
                 }
             },
         );
+        ignore_panic(|| drop(caught));
         self.finish_head(&mut response);
         decision(response)
     }
@@ -107,33 +109,34 @@ impl RequestContext {
 
     /// Decides for a handler's reply. It is final, so that no failure is attached.
     ///
-    /// `head` is the head of the response that carried `failure`. Headers that layers in between
+    /// `head` is the head of the response that carried the failure. Headers that layers in between
     /// have set there stay, unless the reply sets them.
     pub(super) fn decide_reply(
         &self,
         reply: Reply,
         upgrade: &mut Option<Box<Upgrade>>,
         head: Option<&Parts>,
-        failure: &Failure,
+        caught: &Caught,
     ) -> Decision {
+        let failure = caught.failure();
         let mut response = match reply.into_kind() {
             ReplyKind::Exception(Exception::Http(exception)) => {
                 match close_for_http(&exception, upgrade) {
                     Some(closed) => return closed,
-                    None => self.render_reply(exception),
+                    None => self.render_reply(exception, Some(caught)),
                 }
             }
             ReplyKind::Exception(Exception::WebSocket(exception)) => {
                 match self.close_or_reject(&exception, upgrade) {
                     Ok(closed) => return closed,
-                    Err(exception) => self.render_reply(exception),
+                    Err(exception) => self.render_reply(exception, Some(caught)),
                 }
             }
             ReplyKind::Failure(failed) => self.render_failed(*failed),
-            ReplyKind::Response(response) => self.pass_reply(response),
+            ReplyKind::Response(response) => self.pass_reply(response, caught),
             ReplyKind::Body(mut response) => {
                 *response.status_mut() = failure.default_status();
-                self.pass_reply(response)
+                self.pass_reply(response, caught)
             }
             // Another handler is asked.
             ReplyKind::None => fallback_response(self.format),
@@ -179,9 +182,14 @@ impl RequestContext {
         Ok((response, outcome))
     }
 
-    fn render_reply(&self, mut exception: HttpException) -> Response<AnswerBody> {
+    /// Renders the exception with which a handler has replied to the failure `caught`.
+    fn render_reply(
+        &self,
+        mut exception: HttpException,
+        caught: Option<&Caught>,
+    ) -> Response<AnswerBody> {
         let mut response = empty_response();
-        let render = |exception: &_| self.render(exception);
+        let render = |exception: &_| self.render(exception, caught);
         render_into(&mut response, &mut exception, render, self.format, false);
         // Its source is user code.
         ignore_panic(|| drop(exception));
@@ -196,9 +204,9 @@ impl RequestContext {
     }
 
     /// Sends the response of a handler.
-    fn pass_reply(&self, mut response: HandlerResponse) -> Response<AnswerBody> {
+    fn pass_reply(&self, mut response: HandlerResponse, caught: &Caught) -> Response<AnswerBody> {
         if self.is_foreign(&response) {
-            return self.render_reply(grpc::as_exception(response));
+            return self.render_reply(grpc::as_exception(response), Some(caught));
         }
         if self.format.is_head() {
             return without_body(response, self.format);
@@ -213,7 +221,9 @@ impl RequestContext {
     /// Renders the failure of a handler, which has replied it, and reports it by itself.
     #[cold]
     fn render_failed(&self, failed: Failure) -> Response<AnswerBody> {
-        let response = self.render_reply(failed.stand_in());
+        let caught = self.catch_for_renderer(&failed);
+        let response = self.render_reply(failed.stand_in(), caught.as_ref());
+        ignore_panic(|| drop(caught));
         self.report_failure(failed, Outcome::of(&response));
         response
     }

@@ -102,9 +102,9 @@ impl HandledFailure {
         upgrade: &mut Option<Box<Upgrade>>,
         reply: thread::Result<Reply>,
     ) -> Response<AnswerBody> {
-        let (head, failure) = (self.head.as_ref(), self.caught.failure());
+        let (head, caught) = (self.head.as_ref(), &self.caught);
         let decided =
-            reply.and_then(|reply| contain(|| context.decide_reply(reply, upgrade, head, failure)));
+            reply.and_then(|reply| contain(|| context.decide_reply(reply, upgrade, head, caught)));
         let (mut response, outcome) = context.or_fall_back(decided);
         if is_inside_a_scope() {
             mark_final(&mut response);

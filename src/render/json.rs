@@ -4,9 +4,9 @@ use std::io;
 
 use http::HeaderValue;
 
-use super::{Render, Rendered};
+use super::{Content, Negotiable, Render, Rendered};
 use crate::{
-    caught::RequestHead,
+    caught::Caught,
     exception::{DetailRef, HttpException},
 };
 
@@ -15,15 +15,22 @@ use crate::{
 pub struct Json;
 
 impl Render for Json {
-    fn render(&self, exception: &HttpException, _: &RequestHead) -> Rendered {
-        render_json(exception)
+    fn render(&self, exception: &HttpException, _: &Caught) -> Rendered {
+        render_json(exception).into()
     }
 }
 
+impl Negotiable for Json {
+    fn media_type(&self) -> &str {
+        MEDIA_TYPE
+    }
+}
+
+const MEDIA_TYPE: &str = "application/json";
 const OPEN: &[u8] = br#"{"detail":"#;
 const CLOSE: &[u8] = b"}";
 
-pub(crate) fn render_json(exception: &HttpException) -> Rendered {
+pub(crate) fn render_json(exception: &HttpException) -> Content {
     const QUOTES: usize = 2;
 
     let detail = exception.detail_or_reason();
@@ -40,7 +47,10 @@ pub(crate) fn render_json(exception: &HttpException) -> Rendered {
         DetailRef::Json(raw) => body.extend_from_slice(raw.get().as_bytes()),
     }
     body.extend_from_slice(CLOSE);
-    Rendered::new(HeaderValue::from_static("application/json"), body)
+    Content {
+        content_type: HeaderValue::from_static(MEDIA_TYPE),
+        body: body.into(),
+    }
 }
 
 /// Returns the length of the body that [`render_json`] makes, without making it.

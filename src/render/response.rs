@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use http::{
-    Response, StatusCode,
+    HeaderMap, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
 };
 
-use super::{Rendered, framing::drop_framing, json_length, render_json};
+use super::{Content, IntoParts, framing::drop_framing, json_length, render_json};
 use crate::{
     caught::{Mechanism, failure::Failure},
     diagnostics,
@@ -52,10 +52,10 @@ pub(crate) fn render_failure<B>(
 
 /// Renders `exception` into `response`, which is empty, in the format of the request. The
 /// exception's headers are moved there unless `keep_headers`.
-pub(crate) fn render_into<B: From<Bytes>>(
+pub(crate) fn render_into<B: From<Bytes>, R: IntoParts>(
     response: &mut Response<B>,
     exception: &mut HttpException,
-    render: impl FnOnce(&HttpException) -> Rendered,
+    render: impl FnOnce(&HttpException) -> R,
     format: ResponseFormat,
     keep_headers: bool,
 ) {
@@ -101,10 +101,10 @@ fn replace_informational(exception: &mut HttpException) {
 
 /// Renders `exception` in place of the body that `response` had. The head stays, except for the
 /// headers that describe the old body.
-pub(crate) fn rerender_into<B: From<Bytes>>(
+pub(crate) fn rerender_into<B: From<Bytes>, R: IntoParts>(
     response: &mut Response<B>,
     exception: &HttpException,
-    render: impl FnOnce(&HttpException) -> Rendered,
+    render: impl FnOnce(&HttpException) -> R,
     format: ResponseFormat,
 ) {
     if let ResponseFormat::Grpc(content_type) = format {
@@ -126,10 +126,10 @@ pub(crate) fn rerender_into<B: From<Bytes>>(
 }
 
 /// Sets the body, and the headers that describe it, for the response's status.
-fn set_body<B: From<Bytes>>(
+fn set_body<B: From<Bytes>, R: IntoParts>(
     response: &mut Response<B>,
     exception: &HttpException,
-    render: impl FnOnce(&HttpException) -> Rendered,
+    render: impl FnOnce(&HttpException) -> R,
     format: ResponseFormat,
 ) {
     let status = response.status();
@@ -141,10 +141,13 @@ fn set_body<B: From<Bytes>>(
         }
         return;
     }
-    let (content_type, body) = render(exception).into_parts();
+    let (Content { content_type, body }, added) = render(exception).into_parts();
     let headers = response.headers_mut();
     if headers.is_empty() || !headers.contains_key(CONTENT_TYPE) {
         set(headers, CONTENT_TYPE, content_type);
+    }
+    if let Some(added) = added {
+        append_of_renderer(headers, *added, status);
     }
     match format {
         // The length of the body that a `GET` would receive (RFC 9110, section 9.3.2). The server
@@ -152,6 +155,19 @@ fn set_body<B: From<Bytes>>(
         ResponseFormat::Head => set(headers, CONTENT_LENGTH, body.len()),
         ResponseFormat::HeadOfUnknownLength => {}
         ResponseFormat::Http | ResponseFormat::Grpc(_) => *response.body_mut() = body.into(),
+    }
+}
+
+/// Appends the headers of a renderer. A line that is there already comes from a rendering that this
+/// one replaces, such as an inner layer's `vary`.
+#[cold]
+fn append_of_renderer(headers: &mut HeaderMap, mut added: HeaderMap, status: StatusCode) {
+    drop_framing(&mut added, status);
+    for (name, value) in &added {
+        if !headers.get_all(name).iter().any(|line| line == value) {
+            // A full map is full.
+            let _ = headers.try_append(name, value.clone());
+        }
     }
 }
 

@@ -140,8 +140,8 @@ const SEEN: &str = r#"Some("/api/items/{id}") Some("/api/items/7") Some("rick") 
 
 #[tokio::test]
 async fn observers_and_a_renderer_read_what_is_captured() {
-    fn render(exception: &HttpException, request: &RequestHead) -> Rendered {
-        let text = format!("{} {}", exception.status().as_u16(), seen(request));
+    fn render(exception: &HttpException, caught: &Caught) -> Rendered {
+        let text = format!("{} {}", exception.status().as_u16(), seen(caught.request()));
         Rendered::new(HeaderValue::from_static("text/plain"), text)
     }
     let layer = ExceptionLayer::new().with_renderer(render);

@@ -9,8 +9,8 @@ use axum::{Router, response::Response, routing::get};
 use http::{HeaderValue, StatusCode};
 use tokio::task::yield_now;
 use tower_exception::{
-    Caught, Error, ExceptionLayer, HttpException, Panic, Reply, RequestHead, Result,
-    config::Configured, render::Rendered,
+    Caught, Error, ExceptionLayer, HttpException, Panic, Reply, Result, config::Configured,
+    render::Rendered,
 };
 
 use crate::{
@@ -187,7 +187,7 @@ fn decliners() -> [ExceptionLayer<Configured>; 4] {
 /// The response comes from the code that has rendered the exception.
 #[tokio::test]
 async fn a_response_passes_unchanged_if_every_handler_declines() {
-    fn text(exception: &HttpException, _: &RequestHead) -> Rendered {
+    fn text(exception: &HttpException, _: &Caught) -> Rendered {
         Rendered::new(
             HeaderValue::from_static("text/plain"),
             exception.to_string(),
@@ -240,7 +240,7 @@ async fn a_response_passes_unchanged_if_every_handler_declines() {
 /// A layer without a renderer leaves the rendering of an inner layer as it is.
 #[tokio::test]
 async fn an_inner_layers_own_rendering_passes_unchanged_if_every_handler_declines() {
-    fn text(exception: &HttpException, _: &RequestHead) -> Rendered {
+    fn text(exception: &HttpException, _: &Caught) -> Rendered {
         Rendered::new(
             HeaderValue::from_static("text/plain"),
             exception.to_string(),

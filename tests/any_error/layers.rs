@@ -13,7 +13,7 @@ use http::{
     header::{CONTENT_TYPE, SET_COOKIE, WWW_AUTHENTICATE},
 };
 use tower_exception::{
-    Caught, Error, ExceptionLayer, HttpException, Reply, RequestHead, Result, config::Configured,
+    Caught, Error, ExceptionLayer, HttpException, Reply, Result, config::Configured,
     render::Rendered,
 };
 
@@ -149,7 +149,7 @@ async fn an_error_under_two_layers_is_reported_to_both_once() {
     }
 }
 
-fn text(exception: &HttpException, _: &RequestHead) -> Rendered {
+fn text(exception: &HttpException, _: &Caught) -> Rendered {
     let plain = HeaderValue::from_static("text/plain");
     Rendered::new(plain, format!("{exception}\n"))
 }

@@ -6,8 +6,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tower::{Layer, ServiceBuilder, service_fn};
 use tower_exception::{
-    Caught, ExceptionBody, ExceptionLayer, HttpException, RequestHead, config::Configured,
-    render::Rendered,
+    Caught, ExceptionBody, ExceptionLayer, HttpException, config::Configured, render::Rendered,
 };
 
 use crate::support::{BoxError, Received, SECRET_TEXT, SecretError, Server, request};
@@ -16,7 +15,7 @@ type Replace = fn(Response<ExceptionBody<Full<Bytes>>>) -> Response<Full<Bytes>>
 
 /// Outer layers that would render an exception in another way.
 fn outer_layers() -> [ExceptionLayer<Configured>; 3] {
-    let text = |exception: &HttpException, _: &RequestHead| {
+    let text = |exception: &HttpException, _: &Caught| {
         Rendered::new("text/plain".parse().unwrap(), exception.to_string())
     };
     let teapot = |_: Caught<HttpException>| StatusCode::IM_A_TEAPOT;

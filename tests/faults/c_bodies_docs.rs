@@ -15,7 +15,7 @@ use tokio::{
     net::TcpStream,
 };
 use tower::{BoxError, Layer, ServiceBuilder, service_fn};
-use tower_exception::{Caught, ExceptionLayer, HttpException, RequestHead, render::Rendered};
+use tower_exception::{Caught, ExceptionLayer, HttpException, render::Rendered};
 
 use crate::support::{Differences, PROTOCOLS, SecretError, Server, body, request, within};
 
@@ -145,7 +145,7 @@ async fn failing(request: Request<Incoming>) -> Result<TestResponse, BoxError> {
     }
 }
 
-fn text(exception: &HttpException, _: &RequestHead) -> Rendered {
+fn text(exception: &HttpException, _: &Caught) -> Rendered {
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     Rendered::new(text, exception.to_string())
 }

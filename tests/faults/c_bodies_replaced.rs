@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use tower::{BoxError, Layer, service_fn, util::MapResponseLayer};
 use tower_exception::{
-    Caught, ExceptionLayer, HttpException, RequestHead, config::Configured, render::Rendered,
+    Caught, ExceptionLayer, HttpException, config::Configured, render::Rendered,
 };
 use tower_http::services::{ServeDir, ServeFile};
 
@@ -23,7 +23,7 @@ fn adopting() -> ExceptionLayer<Configured> {
 }
 
 fn with_renderer() -> ExceptionLayer<Configured> {
-    ExceptionLayer::new().with_renderer(|exception: &HttpException, _: &RequestHead| {
+    ExceptionLayer::new().with_renderer(|exception: &HttpException, _: &Caught| {
         Rendered::new(value("text/x"), exception.to_string())
     })
 }

@@ -275,9 +275,9 @@ async fn an_error_response_that_is_being_read_is_reported_as_aborted() {
 async fn a_renderer_that_panics_is_logged_as_the_500_that_the_client_received() {
     let log = Log::start();
     let layer = ExceptionLayer::new().with_renderer(
-        |_: &HttpException,
-         _: &tower_exception::RequestHead|
-         -> tower_exception::render::Rendered { panic!("no ink") },
+        |_: &HttpException, _: &tower_exception::Caught| -> tower_exception::render::Rendered {
+            panic!("no ink")
+        },
     );
     let missing = service(|| {
         Err::<Response<Full<Bytes>>, _>(HttpException::not_found("no such item").into())

@@ -15,8 +15,7 @@ use tokio::{
 };
 use tower::{BoxError, Layer, ServiceExt as _, service_fn};
 use tower_exception::{
-    Caught, ExceptionLayer, HttpException, Mechanism, Outcome, RequestHead, config::Configured,
-    render::Rendered,
+    Caught, ExceptionLayer, HttpException, Mechanism, Outcome, config::Configured, render::Rendered,
 };
 
 use crate::support::{PROTOCOLS, Protocol, SECRET, Server, log::Log, observed, request, within};
@@ -30,7 +29,7 @@ fn configured() -> ExceptionLayer<Configured> {
 }
 
 fn with_renderer() -> ExceptionLayer<Configured> {
-    ExceptionLayer::new().with_renderer(|exception: &HttpException, _: &RequestHead| {
+    ExceptionLayer::new().with_renderer(|exception: &HttpException, _: &Caught| {
         Rendered::new(value("text/x"), exception.to_string())
     })
 }

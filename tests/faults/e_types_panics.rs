@@ -15,7 +15,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tower::{BoxError, Layer, Service, ServiceExt as _, service_fn};
 use tower_exception::{
-    Caught, ExceptionLayer, HttpException, Phase, RequestHead, config::Configured, render::Rendered,
+    Caught, ExceptionLayer, HttpException, Phase, config::Configured, render::Rendered,
 };
 
 use crate::support::{PROTOCOLS, Protocol, Server, endless_empty_frames, observed, request};
@@ -125,7 +125,7 @@ fn adopting() -> ExceptionLayer<Configured> {
 }
 
 fn with_renderer() -> ExceptionLayer<Configured> {
-    ExceptionLayer::new().with_renderer(|exception: &HttpException, _: &RequestHead| {
+    ExceptionLayer::new().with_renderer(|exception: &HttpException, _: &Caught| {
         Rendered::new(HeaderValue::from_static("text/x"), exception.to_string())
     })
 }

@@ -7,8 +7,8 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use tower::Layer;
 use tower_exception::{
-    Caught, ExceptionLayer, Handler, HttpException, Mechanism, Outcome, Phase, RequestHead,
-    config::Configured, render::Rendered,
+    Caught, ExceptionLayer, Handler, HttpException, Mechanism, Outcome, Phase, config::Configured,
+    render::Rendered,
 };
 
 use crate::{every_way, start, support::*};
@@ -124,7 +124,7 @@ async fn no_other_handler_handles_the_failure_of_a_handler() {
 async fn a_renderer_that_panics_on_a_reply_is_a_500() {
     let layer = ExceptionLayer::new()
         .on(|_: Caught<Inner>| StatusCode::IM_A_TEAPOT)
-        .with_renderer(|_: &HttpException, _: &RequestHead| -> Rendered { panic!("renderer") });
+        .with_renderer(|_: &HttpException, _: &Caught| -> Rendered { panic!("renderer") });
     let outcome = outcome_under(layer).await;
     assert_failed(outcome, "panicked: renderer", Mechanism::Panicked);
 }
@@ -133,8 +133,8 @@ async fn a_renderer_that_panics_on_a_reply_is_a_500() {
 async fn a_renderer_renders_the_exception_of_a_reply() {
     let layer = ExceptionLayer::new()
         .on(|_: Caught<Inner>| HttpException::gone("sold out"))
-        .with_renderer(|exception: &HttpException, request: &RequestHead| {
-            let text = format!("{} {exception}", request.uri());
+        .with_renderer(|exception: &HttpException, caught: &Caught| {
+            let text = format!("{} {exception}", caught.request().uri());
             Rendered::new(HeaderValue::from_static("text/plain"), text)
         });
     let (received, _) = outcome_under(layer).await;

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 use http::StatusCode;
 use tower::Layer;
 use tower_exception::{
-    Caught, ExceptionLayer, HttpException, Outcome, RequestHead, config::Configured,
-    render::Rendered,
+    Caught, ExceptionLayer, HttpException, Outcome, config::Configured, render::Rendered,
 };
 
 use crate::{every_way, start, support::*};
@@ -104,7 +103,7 @@ async fn three_layers_without_handlers_render_once() {
 #[tokio::test]
 async fn headers_set_between_two_layers_stay_in_a_default_rendering() {
     use tower_http::set_header::SetResponseHeaderLayer;
-    let renders = |exception: &HttpException, _: &RequestHead| {
+    let renders = |exception: &HttpException, _: &Caught| {
         Rendered::new("text/plain".parse().unwrap(), exception.to_string())
     };
     let between = SetResponseHeaderLayer::overriding(

@@ -272,7 +272,7 @@ mod axum_values {
 
     #[tokio::test]
     async fn an_exception_turned_into_a_response_is_rendered_by_the_layer() {
-        let render = |exception: &HttpException, _: &tower_exception::RequestHead| {
+        let render = |exception: &HttpException, _: &tower_exception::Caught| {
             tower_exception::render::Rendered::new(
                 HeaderValue::from_static("text/plain"),
                 exception.to_string(),

@@ -15,13 +15,13 @@ use futures_util::FutureExt;
 use http::HeaderValue;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxService};
 use tower_exception::{
-    CloseCode, ExceptionLayer, ExceptionService, HttpException, RequestHead, WebSocketException,
+    Caught, CloseCode, ExceptionLayer, ExceptionService, HttpException, WebSocketException,
     render::Rendered,
 };
 
 use crate::{guard::*, request::*};
 
-fn in_upper_case(exception: &HttpException, _: &RequestHead) -> Rendered {
+fn in_upper_case(exception: &HttpException, _: &Caught) -> Rendered {
     let text = exception.to_string().to_uppercase();
     Rendered::new(HeaderValue::from_static("text/plain"), text)
 }

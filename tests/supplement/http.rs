@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tower::{BoxError, Layer, service_fn};
 use tower_exception::{
-    Caught, ExceptionLayer, HttpException, RequestHead,
+    Caught, ExceptionLayer, HttpException,
     config::LayerConfig,
     render::{Json, Rendered},
 };
@@ -84,7 +84,7 @@ async fn an_axum_handler_without_a_layer_responds_alike() {
 }
 
 /// Renders what a problem document has.
-fn problem(exception: &HttpException, _: &RequestHead) -> Rendered {
+fn problem(exception: &HttpException, _: &Caught) -> Rendered {
     let members = exception
         .members()
         .map(|(name, json)| format!("{name}={json}"));

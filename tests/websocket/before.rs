@@ -13,8 +13,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_exception::{
-    Caught, CloseCode, Exception, ExceptionLayer, HttpException, RequestHead, WebSocketException,
-    WebSockets, render::Rendered,
+    Caught, CloseCode, Exception, ExceptionLayer, HttpException, WebSocketException, WebSockets,
+    render::Rendered,
 };
 
 use crate::support::websocket::*;
@@ -321,7 +321,7 @@ async fn an_adopted_rejection_may_become_a_close_frame() {
 
 #[tokio::test]
 async fn a_renderer_applies_to_http_only() {
-    fn in_capitals(exception: &HttpException, _: &RequestHead) -> Rendered {
+    fn in_capitals(exception: &HttpException, _: &Caught) -> Rendered {
         let body = exception.to_string().to_uppercase();
         Rendered::new(HeaderValue::from_static("text/plain"), body)
     }

@@ -1,0 +1,176 @@
+//! Problem documents, by the rules of RFC 9457.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use tower_exception::{
+    Caught, HttpException,
+    render::{Members, Problem, request_path},
+};
+
+use crate::caught::{body_of, render, render_for};
+
+fn document(problem: &Problem, exception: &HttpException) -> Value {
+    let rendered = render(problem, exception);
+    assert_eq!(rendered.content_type(), "application/problem+json");
+    let document = serde_json::from_slice(rendered.body()).unwrap();
+    assert_is_problem(&document, exception.status());
+    document
+}
+
+/// Checks the types of the members (RFC 9457, section 3.1).
+pub fn assert_is_problem(document: &Value, status: StatusCode) {
+    assert!(document.is_object(), "{document}");
+    for name in ["type", "title", "detail", "instance"] {
+        if let Some(member) = document.get(name) {
+            assert!(member.is_string(), "{name}: {document}");
+        }
+    }
+    for name in ["type", "instance"] {
+        if let Some(Value::String(uri)) = document.get(name) {
+            assert!(uri.parse::<http::Uri>().is_ok(), "{name}: {document}");
+        }
+    }
+    assert_eq!(document["status"], status.as_u16(), "{document}");
+}
+
+fn body(exception: HttpException) -> String {
+    document(&Problem::new(), &exception);
+    body_of(&render(&Problem::new(), &exception)).to_owned()
+}
+
+#[test]
+fn text_is_the_detail_and_without_it_there_is_none() {
+    assert_eq!(
+        body(HttpException::not_found("no \"such\" item")),
+        r#"{"title":"Not Found","status":404,"detail":"no \"such\" item"}"#
+    );
+    assert_eq!(
+        body(StatusCode::GONE.into()),
+        r#"{"title":"Gone","status":410}"#
+    );
+    let unnamed = StatusCode::from_u16(599).unwrap();
+    assert_eq!(body(unnamed.into()), r#"{"status":599}"#);
+}
+
+#[test]
+fn a_detail_in_json_is_a_member_of_its_own() {
+    let of = |detail: Value| body(HttpException::conflict(detail));
+    let head = r#"{"title":"Conflict","status":409"#;
+    assert_eq!(of(json!(["a", 1])), format!(r#"{head},"errors":["a",1]}}"#));
+    assert_eq!(
+        of(json!({ "left": 1 })),
+        format!(r#"{head},"context":{{"left":1}}}}"#)
+    );
+    assert_eq!(of(json!(7)), format!(r#"{head},"context":7}}"#));
+    assert_eq!(of(json!("text")), format!(r#"{head},"detail":"text"}}"#));
+    let lone = serde_json::value::RawValue::from_string(r#""\ud800""#.to_owned()).unwrap();
+    let exception = HttpException::conflict(lone);
+    let rendered = render(&Problem::new(), &exception);
+    assert_eq!(body_of(&rendered), format!(r#"{head},"detail":"\ud800"}}"#));
+}
+
+#[test]
+fn types_are_named_after_the_reason() {
+    let problem = Problem::new().types_under("https://errors.example.com/");
+    for (status, expected) in [
+        (404, Some("https://errors.example.com/not-found")),
+        (418, Some("https://errors.example.com/im-a-teapot")),
+        (
+            431,
+            Some("https://errors.example.com/request-header-fields-too-large"),
+        ),
+        (599, None),
+    ] {
+        let exception = HttpException::new(StatusCode::from_u16(status).unwrap());
+        let document = document(&problem, &exception);
+        let found = document.get("type").and_then(Value::as_str);
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn the_path_of_the_request_is_an_instance_and_never_another_host() {
+    let problem = Problem::new().instance(request_path);
+    let exception = HttpException::not_found("x");
+    for (path, expected) in [
+        ("/items/2?token=hunter2", "/items/2"),
+        ("//evil.example/x", "/.//evil.example/x"),
+    ] {
+        let rendered = render_for(&problem, &exception, path, &[]);
+        let document: Value = serde_json::from_slice(rendered.body()).unwrap();
+        assert_is_problem(&document, exception.status());
+        assert_eq!(document["instance"], expected);
+    }
+    let without = Problem::new().instance(|_: &Caught| None);
+    assert!(document(&without, &exception).get("instance").is_none());
+}
+
+#[test]
+fn functions_add_members_in_order() {
+    let problem = Problem::new()
+        .enrich(|members: &mut Members, _: &Caught| members.insert("service", "shop"))
+        .enrich(|members: &mut Members, caught: &Caught| {
+            members.insert("path", caught.request().uri().path())?;
+            members.insert("service", &["shop", "eu"])
+        });
+    assert_eq!(
+        body_of(&render(&problem, &HttpException::gone("x"))),
+        r#"{"title":"Gone","status":410,"detail":"x","service":["shop","eu"],"path":"/items/2"}"#
+    );
+}
+
+#[test]
+fn reserved_names_and_values_that_do_not_serialise_are_refused() {
+    let problem = Problem::new()
+        .enrich(|members: &mut Members, _: &Caught| {
+            members.insert("status", &200)?;
+            unreachable!("`status` is reserved")
+        })
+        .enrich(|members: &mut Members, _: &Caught| {
+            let map = std::collections::HashMap::from([((1, 2), 3)]);
+            let error = members.insert("map", &map).unwrap_err();
+            assert_eq!(error.name(), "map");
+            assert_eq!(
+                error.to_string(),
+                "the member `map` does not serialise as JSON"
+            );
+            assert!(std::error::Error::source(&error).is_some());
+            members.insert("after", &true)
+        });
+    assert_eq!(
+        document(&problem, &StatusCode::GONE.into()),
+        json!({ "title": "Gone", "status": 410, "after": true })
+    );
+    let mut members = Members::default();
+    for name in [
+        "type", "title", "status", "detail", "instance", "code", "errors", "context",
+    ] {
+        let error = members.insert(name, &1).unwrap_err();
+        assert!(error.to_string().contains("is reserved"), "{error}");
+        assert!(members.get(name).is_none());
+    }
+    members.insert("Status", &1).unwrap();
+    assert_eq!(members.get("Status").unwrap().get(), "1");
+}
+
+#[test]
+fn an_exception_brings_its_own_type_title_code_and_members() {
+    let exception = HttpException::conflict("plumbus 7 is sold out")
+        .with_title("Out of stock")
+        .with_code("out-of-stock")
+        .with_retry_after(std::time::Duration::from_millis(1500))
+        .try_with_member("left", &0)
+        .unwrap();
+    let problem = Problem::new().types_under("https://shop.example/problems/");
+    assert_eq!(
+        body_of(&render(&problem, &exception)),
+        concat!(
+            r#"{"type":"https://shop.example/problems/out-of-stock","title":"Out of stock","#,
+            r#""status":409,"detail":"plumbus 7 is sold out","code":"out-of-stock","#,
+            r#""retry_after":2,"left":0}"#,
+        )
+    );
+    let exception = exception.with_type("/problems/stock");
+    let document = document(&problem, &exception);
+    assert_eq!(document["type"], "/problems/stock");
+}
