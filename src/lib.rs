@@ -118,9 +118,9 @@
 //!
 //! # Cost
 //!
-//! If nothing is raised, the layer adds 20 ns to a request and allocates nothing. With five
-//! handlers it adds 85 ns. A request takes 173 ns in all if its exception is returned, 207 ns if it
-//! is raised async, and 1,950 ns or more if it is raised by unwinding. The README describes the
+//! If nothing is raised, the layer adds 31 ns to a request and allocates nothing. With five
+//! handlers it adds 91 ns. A request takes 251 ns in all if its exception is returned, 312 ns if it
+//! is raised async, and 2,030 ns or more if it is raised by unwinding. The README describes the
 //! measurement.
 //!
 //! # gRPC
