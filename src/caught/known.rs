@@ -14,7 +14,7 @@ use tower_http::timeout::TimeoutError;
 #[cfg(feature = "axum")]
 use super::rejection;
 #[cfg(feature = "tower")]
-use crate::error::find;
+use crate::error::is;
 use crate::exception::HttpException;
 #[cfg(feature = "tonic")]
 use crate::grpc::tonic::exception_for;
@@ -68,10 +68,4 @@ fn of_tower(error: &(dyn Error + 'static)) -> Option<HttpException> {
         return None;
     };
     Some(HttpException::new(status))
-}
-
-/// Returns whether `error` is an `E`, or only wraps one.
-#[cfg(feature = "tower")]
-fn is<E: Error + Send + Sync + 'static>(error: &(dyn Error + 'static)) -> bool {
-    find::<E>(error).is_some()
 }

@@ -35,7 +35,7 @@ pub(crate) use self::captures::Captures;
 
 use self::failure::{Failure, FailureKind};
 use crate::{
-    error::{backtrace, boxed, find},
+    error::{backtrace, boxed, find, is},
     exception::{Exception, HttpException},
     panic_record::SourceLocation,
 };
@@ -101,8 +101,7 @@ impl<E: Error + Send + Sync + 'static> Caught<E> {
     pub fn new(error: E, request: RequestHead) -> Self {
         let failure = Failure::from_boxed(boxed(error), Mechanism::Returned, Phase::Future);
         let caught = Caught::of_failure(failure, request);
-        let is_it = |error: &(dyn Error + 'static)| find::<E>(error).is_some();
-        let depth = caught.failure().errors().position(is_it);
+        let depth = caught.failure().errors().position(is::<E>);
         caught.at(Subject::Source(depth.unwrap_or(0)))
     }
 }

@@ -20,7 +20,7 @@ use crate::grpc::tonic::made_of;
 use crate::panic_record::take_of_task;
 use crate::{
     error::{BoxError, BoxedError, Error, LocatedError, SharedError, boxed, cast, of_payload},
-    exception::{Exception, HttpException, WebSocketException},
+    exception::{Exception, HttpException},
     panic_record::{self, ErrorLocation, SharedRecord},
     raise::{
         poll::{RaisedBy, downcast_payload},
@@ -149,16 +149,8 @@ impl Failure {
     /// Takes an error that a service, a body or a task returned, or that was raised.
     #[cold]
     pub(crate) fn from_boxed(error: BoxError, mechanism: Mechanism, phase: Phase) -> Self {
-        let error = match error.downcast::<HttpException>() {
-            Ok(exception) => return Self::exception(*exception, mechanism, phase),
-            Err(error) => error,
-        };
-        let error = match error.downcast::<WebSocketException>() {
-            Ok(exception) => return Self::exception(*exception, mechanism, phase),
-            Err(error) => error,
-        };
-        let error = match error.downcast::<Exception>() {
-            Ok(exception) => return Self::exception(*exception, mechanism, phase),
+        let error = match Exception::downcast(error) {
+            Ok(exception) => return Self::exception(exception, mechanism, phase),
             Err(error) => error,
         };
         let error = match error.downcast::<BoxedError>() {

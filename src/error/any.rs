@@ -149,12 +149,10 @@ impl Error {
     /// }
     /// ```
     pub fn downcast<E: StdError + Send + Sync + 'static>(self) -> Result<E> {
-        let located = self.into_located()?;
-        let taken = match located.error.downcast::<Box<E>>() {
-            Ok(error) => return Ok(**error),
+        self.try_take(|error| match error.downcast::<Box<E>>() {
+            Ok(error) => Ok(**error),
             Err(error) => report::take(error),
-        };
-        taken.map_err(|error| Self::from_located(LocatedError { error, ..located }))
+        })
     }
 
     /// Converts the error into a boxed one, for code that requires a `std::error::Error`: the error
@@ -185,16 +183,17 @@ impl Error {
         Self(Arc::new(located))
     }
 
-    /// Returns the error as an `E`, if it is one itself and not only holds one.
-    pub(crate) fn take<E: StdError + Send + Sync + 'static>(self) -> Result<E> {
-        if !(*self).is::<E>() {
-            return Err(self);
-        }
+    /// Returns what `take` makes of the error, which it returns otherwise.
+    ///
+    /// # Errors
+    ///
+    /// The error itself, if `take` returns it or if a failure shares it.
+    pub(crate) fn try_take<T>(
+        self,
+        take: impl FnOnce(BoxError) -> std::result::Result<T, BoxError>,
+    ) -> Result<T> {
         let located = self.into_located()?;
-        match located.error.downcast() {
-            Ok(error) => Ok(*error),
-            Err(error) => Err(Self::from_located(LocatedError { error, ..located })),
-        }
+        take(located.error).map_err(|error| Self::from_located(LocatedError { error, ..located }))
     }
 
     /// Takes the error out.

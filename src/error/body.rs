@@ -69,18 +69,7 @@ impl Error for BodyError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[derive(Debug)]
-    struct SoldOut;
-
-    impl fmt::Display for SoldOut {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("sold out")
-        }
-    }
-
-    impl Error for SoldOut {}
+    use super::{super::tests::SoldOut, *};
 
     #[test]
     fn a_body_error_reads_like_the_error_that_it_holds() {

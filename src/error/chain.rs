@@ -54,6 +54,14 @@ where
     }
 }
 
+/// Returns whether [`find`] finds an `E`.
+pub(crate) fn is<E>(error: &(dyn Error + 'static)) -> bool
+where
+    E: Error + Send + Sync + 'static,
+{
+    find::<E>(error).is_some()
+}
+
 /// Returns the `E` that `error` is or wraps, as [`find`] does, or that is anywhere in a report.
 pub(crate) fn downcast_ref<'a, E>(error: &'a (dyn Error + 'static)) -> Option<&'a E>
 where
@@ -80,18 +88,7 @@ where
 mod tests {
     use std::fmt;
 
-    use super::*;
-
-    #[derive(Debug)]
-    struct SoldOut;
-
-    impl fmt::Display for SoldOut {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("sold out")
-        }
-    }
-
-    impl Error for SoldOut {}
+    use super::{super::tests::SoldOut, *};
 
     #[test]
     fn an_io_error_does_not_hide_the_error_that_it_holds() {

@@ -11,7 +11,7 @@ use std::error::Error as StdError;
 
 pub(crate) use self::{
     any::BoxedError,
-    chain::{MAX_SOURCES, find, source, sources},
+    chain::{MAX_SOURCES, find, is, source, sources},
     located::LocatedError,
     report::{backtrace, boxed, cast, of_payload},
     shared::{SharedError, held},
@@ -25,3 +25,22 @@ pub(crate) use self::{chain::downcast_ref, report::take};
 
 /// Error of any type.
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use super::StdError;
+
+    /// Error that the tests of this folder search for.
+    #[derive(Debug)]
+    pub(super) struct SoldOut;
+
+    impl fmt::Display for SoldOut {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("sold out")
+        }
+    }
+
+    impl StdError for SoldOut {}
+}

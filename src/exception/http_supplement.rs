@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{
     http::HttpException,
+    members::MemberList,
     supplement::{MemberError, Supplement},
 };
 use crate::diagnostics;
@@ -190,8 +191,8 @@ impl HttpException {
     /// Returns the extension members in their order: names and values. The reserved names of
     /// [`try_with_member`](Self::try_with_member) are not among them, and no name occurs twice.
     pub fn members(&self) -> impl ExactSizeIterator<Item = (&str, &RawValue)> {
-        let members = self.supplement().map_or(&[][..], |it| &it.members);
-        members.iter().map(|(name, value)| (&**name, &**value))
+        let members = self.supplement().map(|it| &it.members);
+        members.unwrap_or(MemberList::NONE).iter()
     }
 
     /// Returns the time that [`with_retry_after`](Self::with_retry_after) has set, to the

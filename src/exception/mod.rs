@@ -7,6 +7,7 @@ mod detail;
 mod http;
 mod http_headers;
 mod http_supplement;
+mod members;
 mod or_exception;
 mod repr;
 mod shorthands;
@@ -15,7 +16,6 @@ mod websocket;
 
 use std::{error::Error, fmt, panic::Location};
 
-pub(crate) use self::http_supplement::whole_seconds;
 #[cfg(feature = "websocket")]
 pub(crate) use self::repr::UnwindToken;
 #[cfg(feature = "tonic")]
@@ -28,8 +28,12 @@ pub use self::{
     supplement::MemberError,
     websocket::WebSocketException,
 };
+pub(crate) use self::{
+    http_supplement::whole_seconds,
+    members::{MemberList, is_reserved},
+};
 
-use crate::error::find;
+use crate::error::{BoxError, find};
 
 /// Exception of either kind.
 #[derive(Clone, Debug)]
@@ -70,6 +74,28 @@ impl Exception {
             .or_else(|| WebSocketException::of(error).map(Self::WebSocket))
             .or_else(|| Some(find::<HttpException>(error)?.clone().into()))
             .or_else(|| Some(find::<WebSocketException>(error)?.clone().into()))
+    }
+
+    /// Returns the exception that a boxed error itself is, by value.
+    ///
+    /// # Errors
+    ///
+    /// The error, if it is none.
+    pub(crate) fn downcast(error: BoxError) -> Result<Self, BoxError> {
+        let error = match error.downcast::<HttpException>() {
+            Ok(exception) => return Ok(Self::Http(*exception)),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<WebSocketException>() {
+            Ok(exception) => return Ok(Self::WebSocket(*exception)),
+            Err(error) => error,
+        };
+        error.downcast::<Self>().map(|exception| *exception)
+    }
+
+    /// Returns whether [`downcast`](Self::downcast) finds an exception.
+    pub(crate) fn is_value(error: &(dyn Error + 'static)) -> bool {
+        error.is::<HttpException>() || error.is::<WebSocketException>() || error.is::<Self>()
     }
 
     /// Returns whether `error` itself is an exception, or is a report that has one as its context.

@@ -3,13 +3,9 @@
 use std::{borrow::Cow, error::Error, fmt, time::Duration};
 
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
-/// Names that an extension member cannot have: those of the members that RFC 9457, section 3.1
-/// defines, and two that this crate gives a meaning.
-const RESERVED: [&str; 7] = [
-    "type", "title", "status", "detail", "instance", "code", "errors",
-];
+use super::members::{MemberList, is_reserved};
 
 /// Everything that an exception says in addition to its detail.
 #[derive(Clone, Default)]
@@ -17,8 +13,7 @@ pub(crate) struct Supplement {
     pub(crate) problem_type: Option<Cow<'static, str>>,
     pub(crate) title: Option<Cow<'static, str>>,
     pub(crate) code: Option<Cow<'static, str>>,
-    /// In the order in which they were added. No name occurs twice.
-    pub(crate) members: Vec<(Cow<'static, str>, Box<RawValue>)>,
+    pub(crate) members: MemberList,
     pub(crate) retry_after: Option<Duration>,
     /// The domain of a code that another server has set. An own code has the domain of the layer.
     #[cfg(feature = "tonic")]
@@ -35,19 +30,12 @@ impl Supplement {
         name: Cow<'static, str>,
         value: &(impl Serialize + ?Sized),
     ) -> Result<(), MemberError> {
-        if RESERVED.contains(&&*name) {
+        if is_reserved(&name) {
             return Err(MemberError::Reserved(name.into_owned()));
         }
         let value = to_raw_value(value).map_err(MemberError::Json)?;
-        self.insert_member(name, value);
+        self.members.set(name, value);
         Ok(())
-    }
-
-    fn insert_member(&mut self, name: Cow<'static, str>, value: Box<RawValue>) {
-        match self.members.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, old)) => *old = value,
-            None => self.members.push((name, value)),
-        }
     }
 
     /// Adds to the `Debug` of the exception what is set. The members have their names only.
@@ -63,21 +51,11 @@ impl Supplement {
             }
         }
         if !self.members.is_empty() {
-            shown.field("members", &MemberNames(&self.members));
+            shown.field("members", &self.members);
         }
         if let Some(retry_after) = self.retry_after {
             shown.field("retry_after", &retry_after);
         }
-    }
-}
-
-struct MemberNames<'a>(&'a [(Cow<'static, str>, Box<RawValue>)]);
-
-impl fmt::Debug for MemberNames<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
         framing::{drop_connection, without_body},
         response::{
             empty_response, fallback_response, handshake_rejection, render_failure, render_into,
-            rerender_into, set_head,
+            rerender_into,
         },
     },
     report::Outcome,
@@ -71,11 +71,8 @@ impl RequestContext {
             self.format,
             |response, exception| {
                 let render = |exception: &_| self.render(exception, caught.as_ref());
-                if is_carried && is_unhandled {
-                    set_head(response, exception);
-                }
                 match is_carried {
-                    true => rerender_into(response, exception, render, self.format),
+                    true => rerender_into(response, exception, render, self.format, is_unhandled),
                     false => render_into(response, exception, render, self.format, keep_headers),
                 }
             },

@@ -31,9 +31,7 @@ use crate::{
     render::{
         framing::without_body,
         render_json,
-        response::{
-            empty_response, fallback_response, render_failure, render_into, rerender_into, set_head,
-        },
+        response::{empty_response, fallback_response, render_failure, render_into, rerender_into},
     },
     report::{self, Outcome, emit},
     unwind::{contain, ignore_panic},
@@ -108,10 +106,7 @@ impl Exchange for PlainExchange {
             ignore_panic(|| drop(body));
             let response = Response::from_parts(head, AnswerBody::from(Bytes::new()));
             let response = self.respond(response, failure, report, |response, exception| {
-                if is_unhandled {
-                    set_head(response, exception);
-                }
-                rerender_into(response, exception, render_json, self.format);
+                rerender_into(response, exception, render_json, self.format, is_unhandled);
             });
             return Inspection::Replace(Poll::Ready(response));
         }

@@ -16,7 +16,7 @@ use crate::{
         Caught, Subject,
         failure::{Failure, FromPayload},
     },
-    error::find,
+    error::is,
     exception::HttpException,
 };
 
@@ -57,7 +57,7 @@ impl Handlers {
         E: Error + Send + Sync + 'static,
     {
         let of = ErrorType {
-            is: |error| find::<E>(error).is_some(),
+            is: is::<E>,
             from_payload: |payload: Box<dyn Any + Send>| {
                 Ok((payload.downcast::<E>()?, type_name::<E>()))
             },

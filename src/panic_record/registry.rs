@@ -8,8 +8,8 @@
 //! 2. *The unwinding.* A payload that unwinds into a layer has panicked on this thread, in this
 //!    tokio task. That of a `JoinError` has panicked in the task of which the error tells.
 //!
-//! If a poll returns in which a panic has happened, or if a payload comes to a layer, no other
-//! panic of the thread unwinds any longer: user code has swallowed it.
+//! A panic that happened during a poll no longer unwinds after the poll has returned: user code has
+//! swallowed it. Nor does any other panic of the thread after a layer has received a payload.
 //!
 //! A payload may also have been stored by user code, and unwind a second time, for which no hook
 //! runs. So if several records fit that are of different places, the payload has none. The text of

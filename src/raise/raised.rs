@@ -1,9 +1,6 @@
 //! The value that is raised: an exception, or any other error.
 
-use crate::{
-    error::Error,
-    exception::{Exception, HttpException, WebSocketException},
-};
+use crate::{error::Error, exception::Exception};
 
 /// Exception or other error that is raised.
 ///
@@ -40,16 +37,11 @@ impl From<Exception> for Raised {
 /// An error that is an exception is raised as that exception.
 impl From<Error> for Raised {
     fn from(error: Error) -> Self {
-        let error = match error.take::<HttpException>() {
-            Ok(exception) => return Exception::Http(exception).into(),
-            Err(error) => error,
-        };
-        let error = match error.take::<WebSocketException>() {
-            Ok(exception) => return Exception::WebSocket(exception).into(),
-            Err(error) => error,
-        };
-        match error.take::<Exception>() {
-            Ok(exception) => exception.into(),
+        if !Exception::is_value(&*error) {
+            return Self::Error(error);
+        }
+        match error.try_take(Exception::downcast) {
+            Ok(exception) => Self::Exception(exception),
             Err(error) => Self::Error(error),
         }
     }

@@ -5,16 +5,13 @@ use std::{borrow::Cow, error::Error, fmt};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-/// Names that the renderer writes by itself: those of RFC 9457, section 3.1, and this crate's own.
-const RESERVED: [&str; 8] = [
-    "type", "title", "status", "detail", "instance", "code", "errors", "context",
-];
+use crate::exception::{MemberList, is_reserved};
 
 /// Members of a problem document, in the order in which they are sent.
 ///
 /// [`Problem::enrich`](super::Problem::enrich) adds extension members to it.
 #[derive(Clone, Debug, Default)]
-pub struct Members(Vec<(Cow<'static, str>, Box<RawValue>)>);
+pub struct Members(MemberList);
 
 impl Members {
     /// Sets an extension member. A member of this name is replaced.
@@ -29,12 +26,13 @@ impl Members {
         value: &(impl Serialize + ?Sized),
     ) -> Result<(), InvalidMember> {
         let name = name.into();
-        if RESERVED.contains(&&*name) {
+        // The renderer writes those by itself, and `context` too.
+        if is_reserved(&name) || name == "context" {
             return Err(InvalidMember { name, source: None });
         }
         match to_raw_value(value) {
             Ok(value) => {
-                self.set(name, value);
+                self.0.set(name, value);
                 Ok(())
             }
             Err(error) => Err(InvalidMember {
@@ -46,17 +44,12 @@ impl Members {
 
     /// Returns the value of a member, in JSON.
     pub fn get(&self, name: &str) -> Option<&RawValue> {
-        let (_, value) = self.0.iter().find(|(other, _)| other == name)?;
-        Some(value)
+        self.0.get(name)
     }
 
     /// Sets a member of any name to JSON.
     pub(super) fn set(&mut self, name: impl Into<Cow<'static, str>>, value: Box<RawValue>) {
-        let name = name.into();
-        match self.0.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name, value)),
-        }
+        self.0.set(name, value);
     }
 
     /// Sets a member of any name to a value that always serialises: a text or a number.
@@ -74,7 +67,7 @@ impl Members {
                 json.push(b',');
             }
             // Neither a `str` nor a `Vec` can fail.
-            let _ = serde_json::to_writer(&mut json, &**name);
+            let _ = serde_json::to_writer(&mut json, name);
             json.push(b':');
             json.extend_from_slice(value.get().as_bytes());
         }

@@ -77,8 +77,8 @@ pub(crate) fn render_into<B: From<Bytes>, R: IntoParts>(
 }
 
 /// Sets the status of a response that was rendered for another exception, and adds the headers of
-/// `exception`. [`rerender_into`] renders the body.
-pub(crate) fn set_head<B>(response: &mut Response<B>, exception: &mut HttpException) {
+/// `exception`.
+fn set_head<B>(response: &mut Response<B>, exception: &mut HttpException) {
     replace_informational(exception);
     *response.status_mut() = exception.status();
     let Some(mut added) = exception.headers_if_any().cloned() else {
@@ -100,13 +100,17 @@ fn replace_informational(exception: &mut HttpException) {
 }
 
 /// Renders `exception` in place of the body that `response` had. The head stays, except for the
-/// headers that describe the old body.
+/// headers that describe the old body. If `is_unhandled`, the head is not that of `exception` yet.
 pub(crate) fn rerender_into<B: From<Bytes>, R: IntoParts>(
     response: &mut Response<B>,
-    exception: &HttpException,
+    exception: &mut HttpException,
     render: impl FnOnce(&HttpException) -> R,
     format: ResponseFormat,
+    is_unhandled: bool,
 ) {
+    if is_unhandled {
+        set_head(response, exception);
+    }
     if let ResponseFormat::Grpc(content_type) = format {
         return grpc::rerender_into(response, exception, content_type);
     }

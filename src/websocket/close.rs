@@ -224,10 +224,7 @@ fn to_websocket(
             exception
         }
         ReplyKind::Response(response) => from_status(response.status(), String::new()),
-        ReplyKind::Body(_) => match caught.failure().default_exception() {
-            Some(exception) => WebSocketException::new(from_exception(exception).code()),
-            None => WebSocketException::new(default),
-        },
+        ReplyKind::Body(_) => WebSocketException::new(by_default(caught.failure(), default).code()),
         ReplyKind::None => by_default(caught.failure(), default),
     }
 }

@@ -10,11 +10,10 @@ use http::{HeaderValue, StatusCode};
 use tokio::task::yield_now;
 use tower_exception::{
     Caught, Error, ExceptionLayer, HttpException, Panic, Reply, Result, config::Configured,
-    render::Rendered,
 };
 
 use crate::{
-    shop::{OrderError, ShopError, disk, elapsed, sold_out},
+    shop::{OrderError, ShopError, disk, elapsed, returning, sold_out, text},
     support::{PLAIN_500, PLAIN_504, PROTOCOLS, SECRET_TEXT, Server, observed},
 };
 
@@ -39,26 +38,11 @@ fn taken() -> HttpException {
 
 fn routes() -> Router {
     Router::new()
-        .route(
-            "/own",
-            get(async || -> Result<()> { Err(sold_out().into()) }),
-        )
-        .route(
-            "/source",
-            get(async || -> Result<()> { Err(ShopError::Disk(disk()).into()) }),
-        )
-        .route(
-            "/taken",
-            get(async || -> Result<()> { Err(taken().into()) }),
-        )
-        .route(
-            "/deep",
-            get(async || -> Result<()> { Err(OrderError(taken().into()).into()) }),
-        )
-        .route(
-            "/late",
-            get(async || -> Result<()> { Err(elapsed().into()) }),
-        )
+        .route("/own", returning(sold_out))
+        .route("/source", returning(|| ShopError::Disk(disk())))
+        .route("/taken", returning(taken))
+        .route("/deep", returning(|| OrderError(taken().into())))
+        .route("/late", returning(elapsed))
         .route("/panic", get(async || -> () { panic!("{SECRET_TEXT}") }))
         .route(
             "/converted",
@@ -187,12 +171,6 @@ fn decliners() -> [ExceptionLayer<Configured>; 4] {
 /// The response comes from the code that has rendered the exception.
 #[tokio::test]
 async fn a_response_passes_unchanged_if_every_handler_declines() {
-    fn text(exception: &HttpException, _: &Caught) -> Rendered {
-        Rendered::new(
-            HeaderValue::from_static("text/plain"),
-            exception.to_string(),
-        )
-    }
     let renderer = || ExceptionLayer::new().with_renderer(text);
     let paths = [
         "/own",
@@ -240,12 +218,6 @@ async fn a_response_passes_unchanged_if_every_handler_declines() {
 /// A layer without a renderer leaves the rendering of an inner layer as it is.
 #[tokio::test]
 async fn an_inner_layers_own_rendering_passes_unchanged_if_every_handler_declines() {
-    fn text(exception: &HttpException, _: &Caught) -> Rendered {
-        Rendered::new(
-            HeaderValue::from_static("text/plain"),
-            exception.to_string(),
-        )
-    }
     let renderer = || ExceptionLayer::new().with_renderer(text);
     let bare = Server::start_axum(routes().layer(renderer())).await;
     for decliner in decliners() {

@@ -6,19 +6,17 @@ use axum::{
     extract::Request,
     middleware::{Next, from_fn},
     response::{IntoResponse as _, Response},
-    routing::get,
 };
 use http::{
     HeaderValue, Method, StatusCode,
     header::{CONTENT_TYPE, SET_COOKIE, WWW_AUTHENTICATE},
 };
 use tower_exception::{
-    Caught, Error, ExceptionLayer, HttpException, Reply, Result, config::Configured,
-    render::Rendered,
+    Caught, Error, ExceptionLayer, HttpException, Reply, config::Configured, render::Rendered,
 };
 
 use crate::{
-    shop::{OrderError, ShopError, disk, elapsed, sold_out},
+    shop::{OrderError, ShopError, disk, elapsed, returning, sold_out},
     support::{PLAIN_500, PLAIN_504, PROTOCOLS, Received, Server, observed},
 };
 
@@ -33,23 +31,11 @@ const CASES: [&str; 5] = ["/own", "/denied", "/deep", "/late", "/io"];
 fn routes() -> Router {
     let deep = || OrderError(anyhow::Error::new(denied()).context("the user"));
     Router::new()
-        .route(
-            "/own",
-            get(async || -> Result<()> { Err(sold_out().into()) }),
-        )
-        .route(
-            "/denied",
-            get(async || -> Result<()> { Err(denied().into()) }),
-        )
-        .route(
-            "/deep",
-            get(async move || -> Result<()> { Err(deep().into()) }),
-        )
-        .route(
-            "/late",
-            get(async || -> Result<()> { Err(elapsed().into()) }),
-        )
-        .route("/io", get(async || -> Result<()> { Err(disk().into()) }))
+        .route("/own", returning(sold_out))
+        .route("/denied", returning(denied))
+        .route("/deep", returning(deep))
+        .route("/late", returning(elapsed))
+        .route("/io", returning(disk))
 }
 
 const DENIED: &str = "401 | content-length: 25 | content-type: application/json | \

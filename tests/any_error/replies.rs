@@ -14,7 +14,7 @@ use tower_exception::{
 };
 
 use crate::{
-    shop::{OrderError, ShopError, disk, elapsed, sold_out, taken},
+    shop::{OrderError, ShopError, disk, elapsed, returning, sold_out, taken},
     support::{PLAIN_500, PLAIN_504, PROTOCOLS, Server, observed, request, within},
 };
 
@@ -33,18 +33,9 @@ fn denied() -> HttpException {
 
 fn routes() -> Router {
     Router::new()
-        .route(
-            "/own",
-            get(async || -> Result<()> { Err(sold_out().into()) }),
-        )
-        .route(
-            "/late",
-            get(async || -> Result<()> { Err(elapsed().into()) }),
-        )
-        .route(
-            "/taken",
-            get(async || -> Result<()> { Err(taken().into()) }),
-        )
+        .route("/own", returning(sold_out))
+        .route("/late", returning(elapsed))
+        .route("/taken", returning(taken))
         .route("/panic", get(async || -> () { std::panic::panic_any(()) }))
 }
 

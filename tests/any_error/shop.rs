@@ -2,8 +2,13 @@
 
 use std::{error::Error as StdError, io, time::Duration};
 
+use axum::routing::{MethodRouter, get};
+use http::HeaderValue;
 use tonic::Status;
-use tower_exception::{Caught, ExceptionLayer, HttpException, Reply, config::Configured};
+use tower_exception::{
+    Caught, Error, ExceptionLayer, HttpException, Reply, Result, config::Configured,
+    render::Rendered,
+};
 
 use crate::support::SECRET_TEXT;
 
@@ -91,4 +96,17 @@ pub fn shop() -> ExceptionLayer<Configured> {
 
 pub fn taken() -> HttpException {
     HttpException::conflict("taken").with_source(disk())
+}
+
+/// Returns an axum handler that returns `error`.
+pub fn returning<E: Into<Error> + 'static>(error: fn() -> E) -> MethodRouter {
+    get(async move || -> Result<()> { Err(error().into()) })
+}
+
+/// Renders the text of the exception.
+pub fn text(exception: &HttpException, _: &Caught) -> Rendered {
+    Rendered::new(
+        HeaderValue::from_static("text/plain"),
+        exception.to_string(),
+    )
 }

@@ -6,10 +6,10 @@ use axum::{Router, routing::get};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use http_body_util::LengthLimitError;
 use tower::load_shed::error::Overloaded;
-use tower_exception::{Caught, ExceptionLayer, HttpException, Panic, Result};
+use tower_exception::{Caught, ExceptionLayer, HttpException, Panic};
 
 use crate::{
-    shop::{OrderError, ShopError, disk, elapsed, sold_out, taken},
+    shop::{OrderError, ShopError, disk, elapsed, returning, sold_out, taken},
     support::{PROTOCOLS, SECRET_TEXT, Server},
 };
 
@@ -22,36 +22,15 @@ fn too_large() -> LengthLimitError {
 
 fn routes() -> Router {
     Router::new()
-        .route(
-            "/own",
-            get(async || -> Result<()> { Err(sold_out().into()) }),
-        )
-        .route("/io", get(async || -> Result<()> { Err(disk().into()) }))
+        .route("/own", returning(sold_out))
+        .route("/io", returning(disk))
         .route("/panic", get(async || -> () { panic!("{SECRET_TEXT}") }))
-        .route(
-            "/late",
-            get(async || -> Result<()> { Err(elapsed().into()) }),
-        )
-        .route(
-            "/late-deep",
-            get(async || -> Result<()> { Err(OrderError(elapsed().into()).into()) }),
-        )
-        .route(
-            "/large",
-            get(async || -> Result<()> { Err(too_large().into()) }),
-        )
-        .route(
-            "/shed",
-            get(async || -> Result<()> { Err(Overloaded::new().into()) }),
-        )
-        .route(
-            "/taken",
-            get(async || -> Result<()> { Err(taken().into()) }),
-        )
-        .route(
-            "/deep",
-            get(async || -> Result<()> { Err(OrderError(taken().into()).into()) }),
-        )
+        .route("/late", returning(elapsed))
+        .route("/late-deep", returning(|| OrderError(elapsed().into())))
+        .route("/large", returning(too_large))
+        .route("/shed", returning(Overloaded::new))
+        .route("/taken", returning(taken))
+        .route("/deep", returning(|| OrderError(taken().into())))
 }
 
 type Failed = Caught<HttpException>;
