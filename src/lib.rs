@@ -213,8 +213,8 @@ pub use {
     caught::{Caught, IntoFailure, Mechanism, Panic, Phase, RequestHead},
     error::{BodyError, Error, Result},
     exception::{
-        CloseCode, Detail, DetailOf, DetailRef, Exception, HttpException, InvalidCloseCode,
-        MemberError, OrException, WebSocketException,
+        CloseCode, Detail, DetailOf, DetailRef, Exception, Fault, HttpException, InvalidCloseCode,
+        MemberError, OrException, RequestPart, WebSocketException,
     },
     future::ResponseFuture,
     grpc::GrpcCode,

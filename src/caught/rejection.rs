@@ -7,10 +7,13 @@ use axum::extract::rejection::{
     QueryRejection, RawFormRejection, StringRejection,
 };
 
-use crate::{error::find, exception::HttpException};
+use crate::{
+    error::find,
+    exception::{HttpException, Rejection},
+};
 
-/// Returns the exception that stands for a rejection: its status, and its text if the rejection is
-/// the failure itself.
+/// Returns the exception that stands for a rejection: its status, and its faults or its text if the
+/// rejection is the failure itself.
 ///
 /// The text of a 4xx is made for the client. That of a 5xx names types of the server. An error that
 /// has a rejection as its source says nothing to the client.
@@ -18,14 +21,18 @@ pub(super) fn exception_for(
     error: &(dyn Error + 'static),
     is_outermost: bool,
 ) -> Option<HttpException> {
+    let exception = rejected(error)?;
+    Some(match is_outermost {
+        true => exception,
+        false => HttpException::new(exception.status()),
+    })
+}
+
+fn rejected(error: &(dyn Error + 'static)) -> Option<HttpException> {
     macro_rules! find_rejection {
         ($($Rejection:ty),*) => {
             $(if let Some(rejection) = find::<$Rejection>(error) {
-                let exception = HttpException::new(rejection.status());
-                return Some(match is_outermost && rejection.status().is_client_error() {
-                    true => exception.with_detail(rejection.body_text()),
-                    false => exception,
-                });
+                return Some(rejection.exception());
             })*
         };
     }

@@ -3,15 +3,10 @@
 use std::{error::Error, fmt, panic::Location};
 
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
 
 #[cfg(feature = "websocket")]
 use super::repr::UnwindToken;
-use super::{
-    detail::{Detail, DetailRef},
-    repr::ExceptionImpl,
-    supplement::Supplement,
-};
+use super::{detail::Detail, repr::ExceptionImpl, supplement::Supplement};
 use crate::{error::BoxError, headers::HeaderNames};
 
 /// Exception that becomes an HTTP response: a status, a detail, headers.
@@ -77,16 +72,16 @@ use crate::{error::BoxError, headers::HeaderNames};
 /// # Additions to the detail
 ///
 /// An exception may also have a [type](Self::with_type), a [title](Self::with_title), a
-/// [code](Self::with_code), [members](Self::try_with_member) and a
-/// [time to wait](Self::with_retry_after).
+/// [code](Self::with_code), [members](Self::try_with_member), a
+/// [time to wait](Self::with_retry_after) and a list of [faults of the request](Self::invalid).
 #[derive(Clone)]
 #[must_use = "an exception does nothing unless it is returned or raised"]
 pub struct HttpException(pub(super) Box<ExceptionImpl<Http>>);
 
 #[derive(Clone)]
 pub(super) struct Http {
-    status: StatusCode,
-    detail: Detail,
+    pub(super) status: StatusCode,
+    pub(super) detail: Detail,
     /// `None` while there are no headers: an empty map is a dozen words to write and to move.
     pub(super) headers: Option<HeaderMap>,
     /// `None` while nothing is said in addition to the detail.
@@ -114,10 +109,10 @@ impl HttpException {
     /// ```
     #[track_caller]
     pub fn new(status: StatusCode) -> Self {
-        Self::at(status, Location::caller())
+        Self::new_at(status, Location::caller())
     }
 
-    pub(crate) fn at(status: StatusCode, location: &'static Location<'static>) -> Self {
+    pub(crate) fn new_at(status: StatusCode, location: &'static Location<'static>) -> Self {
         let http = Http {
             status,
             detail: Detail::Canonical,
@@ -127,50 +122,6 @@ impl HttpException {
             is_converted: false,
         };
         Self(Box::new(ExceptionImpl::at(http, location)))
-    }
-
-    /// Sets the detail that the client receives. Defaults to the canonical reason of the status.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use http::StatusCode;
-    /// # use tower_exception::HttpException;
-    /// let gone = HttpException::new(StatusCode::GONE).with_detail("sold out");
-    /// assert_eq!(gone.to_string(), "410: sold out");
-    /// ```
-    pub fn with_detail(mut self, detail: impl Into<Detail>) -> Self {
-        self.0.kind.detail = detail.into();
-        self
-    }
-
-    /// Sets the detail that the client receives to `value` as JSON. The fields of a struct keep
-    /// their order.
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of [`Detail::json`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # fn main() -> Result<(), serde_json::Error> {
-    /// # use http::StatusCode;
-    /// # use tower_exception::HttpException;
-    /// #[derive(serde::Serialize)]
-    /// struct Shortage { wanted: u32, left: u32 }
-    ///
-    /// let conflict = HttpException::new(StatusCode::CONFLICT)
-    ///     .try_with_json(&Shortage { wanted: 3, left: 1 })?;
-    /// assert_eq!(conflict.to_string(), r#"409: {"wanted":3,"left":1}"#);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn try_with_json(
-        self,
-        value: &(impl Serialize + ?Sized),
-    ) -> Result<Self, serde_json::Error> {
-        Ok(self.with_detail(Detail::json(value)?))
     }
 
     /// Sets the source of the exception, for logs, observers and handlers. The client never
@@ -198,29 +149,6 @@ impl HttpException {
     /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.0.kind.status
-    }
-
-    /// Returns the detail. See [`detail_or_reason`](Self::detail_or_reason) for the text or JSON
-    /// that the client receives.
-    pub fn detail(&self) -> &Detail {
-        &self.0.kind.detail
-    }
-
-    /// Returns the detail, or the canonical reason of the status if there is no detail.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use http::StatusCode;
-    /// # use tower_exception::HttpException;
-    /// use serde_json::json;
-    ///
-    /// let exception = HttpException::new(StatusCode::GONE);
-    /// let body = json!({ "error": exception.detail_or_reason() });
-    /// assert_eq!(body.to_string(), r#"{"error":"Gone"}"#);
-    /// ```
-    pub fn detail_or_reason(&self) -> DetailRef<'_> {
-        self.0.kind.detail.or_reason(self.0.kind.status)
     }
 
     /// Returns the source that [`with_source`](Self::with_source) has set.
@@ -261,13 +189,13 @@ impl HttpException {
     }
 }
 
-/// Writes the status and the detail: `404: Item not found`.
+/// Writes the status and the detail: `404: Item not found`. Faults are written one after another.
 impl fmt::Display for HttpException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.kind.status.as_str())?;
-        match self.detail_or_reason() {
-            DetailRef::Text("") => Ok(()),
-            detail => write!(f, ": {detail}"),
+        match &*self.message() {
+            "" => Ok(()),
+            message => write!(f, ": {message}"),
         }
     }
 }

@@ -3,12 +3,21 @@
 mod close_code;
 #[cfg(feature = "tonic")]
 mod converted;
+#[cfg(feature = "serde_path_to_error")]
+mod deserialization;
 mod detail;
+mod fault;
+mod fault_position;
+mod faults;
 mod http;
+mod http_detail;
 mod http_headers;
 mod http_supplement;
+mod invalid;
 mod members;
 mod or_exception;
+#[cfg(feature = "axum")]
+mod rejections;
 mod repr;
 mod shorthands;
 mod supplement;
@@ -16,6 +25,12 @@ mod websocket;
 
 use std::{error::Error, fmt, panic::Location};
 
+#[cfg(any(feature = "garde", feature = "tonic", feature = "validator"))]
+pub(crate) use self::fault_position::FaultPosition;
+#[cfg(any(feature = "garde", feature = "validator"))]
+pub(crate) use self::fault_position::Step;
+#[cfg(feature = "axum")]
+pub(crate) use self::rejections::Rejection;
 #[cfg(feature = "websocket")]
 pub(crate) use self::repr::UnwindToken;
 #[cfg(feature = "tonic")]
@@ -23,6 +38,8 @@ pub(crate) use self::supplement::Supplement;
 pub use self::{
     close_code::{CloseCode, InvalidCloseCode},
     detail::{Detail, DetailRef},
+    fault::Fault,
+    fault_position::RequestPart,
     http::HttpException,
     or_exception::{DetailOf, OrException},
     supplement::MemberError,

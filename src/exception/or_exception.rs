@@ -177,7 +177,7 @@ mod sealed {
             location: &'static Location<'static>,
         ) -> Result<T, HttpException> {
             self.ok_or_else(|| {
-                HttpException::at(status, location).with_detail(detail.detail_of(&()))
+                HttpException::new_at(status, location).with_detail(detail.detail_of(&()))
             })
         }
     }
@@ -191,7 +191,7 @@ mod sealed {
         ) -> Result<T, HttpException> {
             self.map_err(|error| {
                 let detail = detail.detail_of(&error);
-                HttpException::at(status, location)
+                HttpException::new_at(status, location)
                     .with_detail(detail)
                     .with_source(source_of(error.into()))
             })

@@ -1,11 +1,14 @@
-//! Additions to the detail of an exception: type, title, code, members, and the time to wait.
+//! Additions to the detail of an exception: type, title, code, members, the time to wait, faults.
 
 use std::{borrow::Cow, error::Error, fmt, time::Duration};
 
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 
-use super::members::{MemberList, is_reserved};
+use super::{
+    faults::Faults,
+    members::{MemberList, is_reserved},
+};
 
 /// Everything that an exception says in addition to its detail.
 #[derive(Clone, Default)]
@@ -15,6 +18,7 @@ pub(crate) struct Supplement {
     pub(crate) code: Option<Cow<'static, str>>,
     pub(crate) members: MemberList,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) faults: Faults,
     /// The domain of a code that another server has set. An own code has the domain of the layer.
     #[cfg(feature = "tonic")]
     pub(crate) domain: Option<Box<str>>,
@@ -55,6 +59,9 @@ impl Supplement {
         }
         if let Some(retry_after) = self.retry_after {
             shown.field("retry_after", &retry_after);
+        }
+        if !self.faults.as_slice().is_empty() {
+            shown.field("faults", &self.faults.as_slice());
         }
     }
 }

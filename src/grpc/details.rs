@@ -8,11 +8,14 @@ use tonic_types::Status;
 
 use super::{
     code::GrpcCode,
-    error_details::{self, ERROR_INFO, HELP, RETRY_INFO, error_info, help, retry_info, set_domain},
+    error_details::{
+        self, BAD_REQUEST, ERROR_INFO, HELP, RETRY_INFO, bad_request, error_info, help, retry_info,
+        set_domain,
+    },
 };
 use crate::{
     diagnostics,
-    exception::{Detail, HttpException},
+    exception::{Detail, Fault, HttpException},
 };
 
 const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
@@ -20,22 +23,24 @@ const LIST: &str = "type.googleapis.com/google.protobuf.ListValue";
 const VALUE: &str = "type.googleapis.com/google.protobuf.Value";
 
 /// Details of the status that a gRPC client receives for an exception.
-pub(crate) struct Details {
+pub(crate) struct Details<'a> {
     /// The JSON that is the exception's detail.
     json: Option<Any>,
     /// `ErrorInfo` and `RetryInfo`.
     standard: Vec<Any>,
     help: Option<Any>,
+    /// Faults that the list of them has room for.
+    faults: &'a [Fault],
     /// Details of the status that the exception was made of, of other types.
     others: Vec<Any>,
     /// The `Struct` of the members.
     members: Option<Any>,
 }
 
-impl Details {
+impl<'a> Details<'a> {
     /// Returns the details of `exception`. `others` are those of the status that it was made of.
-    pub(crate) fn of(exception: &HttpException, others: Vec<Any>) -> Self {
-        let json = match exception.detail() {
+    pub(crate) fn of(exception: &'a HttpException, others: Vec<Any>) -> Self {
+        let json = match exception.own_detail() {
             Detail::Json(json) => of_json(json),
             Detail::Canonical | Detail::Text(_) => None,
         };
@@ -48,6 +53,7 @@ impl Details {
             json,
             standard: standard.into_iter().flatten().collect(),
             help: supplement.and_then(help),
+            faults: exception.faults(),
             others,
             members: of_members(exception.members()),
         }
@@ -61,12 +67,14 @@ impl Details {
         let null = || pack(Kind::NullValue(0));
         let json = self.json.clone();
         let json = json.or_else(|| self.members.as_ref().map(|_| null()));
+        let faults = (!self.faults.is_empty()).then(|| bad_request(self.faults));
         let status = Status {
             code: code.as_i32(),
             message: message.to_owned(),
             details: json
                 .iter()
                 .chain(&self.standard)
+                .chain(&faults)
                 .chain(&self.help)
                 .chain(&self.others)
                 .chain(&self.members)
@@ -80,6 +88,7 @@ impl Details {
         self.json.is_none()
             && self.standard.is_empty()
             && self.help.is_none()
+            && self.faults.is_empty()
             && self.others.is_empty()
             && self.members.is_none()
     }
@@ -96,6 +105,10 @@ impl Details {
             "the details of the original status"
         } else if self.help.take().is_some() {
             "the type"
+        } else if !self.faults.is_empty() {
+            // The first half may fit.
+            self.faults = &self.faults[..self.faults.len() / 2];
+            "the last faults"
         } else {
             self.standard.clear();
             "the code and the time to wait"
@@ -181,7 +194,15 @@ pub(crate) fn others(status: &[u8]) -> Vec<Any> {
     let Ok(mut status) = Status::decode(status) else {
         return Vec::new();
     };
-    let known = [STRUCT, LIST, VALUE, ERROR_INFO, RETRY_INFO, HELP];
+    let known = [
+        STRUCT,
+        LIST,
+        VALUE,
+        ERROR_INFO,
+        RETRY_INFO,
+        BAD_REQUEST,
+        HELP,
+    ];
     status
         .details
         .retain(|detail| !known.contains(&&*detail.type_url));

@@ -1,5 +1,5 @@
 //! Standard details of a status, of google.rpc's [`error_details.proto`]: a code, a time to wait, a
-//! link.
+//! link, faults.
 //!
 //! [`error_details.proto`]: https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto
 
@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use prost::Message;
 use prost_types::Any;
-use tonic_types::pb::{ErrorInfo, Help, RetryInfo, help::Link};
+use tonic_types::pb::{
+    BadRequest, ErrorInfo, Help, RetryInfo, bad_request::FieldViolation, help::Link,
+};
 
-use crate::exception::{HttpException, Supplement};
+use crate::exception::{Fault, FaultPosition, HttpException, Supplement};
 
 pub(crate) const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 pub(crate) const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
+pub(crate) const BAD_REQUEST: &str = "type.googleapis.com/google.rpc.BadRequest";
 pub(crate) const HELP: &str = "type.googleapis.com/google.rpc.Help";
 
 /// Name in the metadata of an `ErrorInfo` of a code that its reason does not stand for.
@@ -71,6 +74,18 @@ pub(crate) fn help(supplement: &Supplement) -> Option<Any> {
     Some(pack(HELP, &Help { links: vec![link] }))
 }
 
+/// Returns the `BadRequest` of the faults.
+pub(crate) fn bad_request(faults: &[Fault]) -> Any {
+    let violations = faults.iter().map(|fault| FieldViolation {
+        field: fault.path(),
+        description: fault.message().to_owned(),
+        reason: reason(fault.fault_type()),
+        localized_message: None,
+    });
+    let field_violations = violations.collect();
+    pack(BAD_REQUEST, &BadRequest { field_violations })
+}
+
 /// Returns whether a type is an absolute URI (RFC 3986, section 4.3) that says more than the status
 /// (RFC 9457, section 4.2.1).
 fn is_linked(uri: &str) -> bool {
@@ -118,8 +133,8 @@ fn code_of_reason(reason: &str) -> String {
     reason.to_ascii_lowercase().replace('_', "-")
 }
 
-/// Adds to `exception` the code, the time to wait, and the type with its title, as far as the
-/// details have them. Also returns the domain of the code.
+/// Adds to `exception` the code, the time to wait, the faults, and the type with its title, as far
+/// as the details have them. Also returns the domain of the code.
 ///
 /// A `Help` with several links names no type.
 pub(crate) fn read(
@@ -138,6 +153,14 @@ pub(crate) fn read(
     let delay = unpack(details, RETRY_INFO).and_then(|info: RetryInfo| info.retry_delay);
     if let Some(delay) = delay.and_then(|delay| Duration::try_from(delay).ok()) {
         exception = exception.with_retry_after(delay);
+    }
+    let bad_request: BadRequest = unpack(details, BAD_REQUEST).unwrap_or_default();
+    for violation in bad_request.field_violations {
+        let mut fault = Fault::new(violation.description);
+        if !violation.reason.is_empty() {
+            fault = fault.with_type(violation.reason.to_ascii_lowercase());
+        }
+        exception = exception.with_fault(fault, FaultPosition::of_path(&violation.field));
     }
     let info: Option<ErrorInfo> = unpack(details, ERROR_INFO);
     let Some(mut info) = info.filter(|info| !info.reason.is_empty()) else {

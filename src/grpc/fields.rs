@@ -44,7 +44,7 @@ impl StatusFields {
     pub(crate) fn of(exception: &HttpException) -> Self {
         Self {
             code: exception.status().into(),
-            message: exception.detail_or_reason().to_string(),
+            message: exception.message().into_owned(),
             details: Bytes::new(),
         }
     }

@@ -252,7 +252,7 @@ pub(crate) fn status_fields(exception: &HttpException) -> StatusFields {
     let mut others = Vec::new();
     if let Some(status) = original_status(exception) {
         let original = HttpException::new(exception.status()).with_detail(detail(status));
-        let original_message = original.detail_or_reason().to_string();
+        let original_message = original.message();
         fields.code = status.code().into();
         if has_visible_message(status) && original_message == fields.message {
             fields.message = status.message().to_owned();

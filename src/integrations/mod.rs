@@ -2,10 +2,14 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(feature = "garde")]
+mod garde;
 #[cfg(feature = "tonic")]
 mod tonic;
 #[cfg(feature = "tower")]
 mod tower;
+#[cfg(feature = "validator")]
+mod validator;
 
 #[cfg(feature = "tower")]
 pub use self::tower::ServiceBuilderExt;

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode};
 use super::{Negotiable, Render, Rendered};
 use crate::{
     caught::Caught,
-    exception::{Detail, HttpException},
+    exception::{Detail, Fault, HttpException},
 };
 
 const MEDIA_TYPE: &str = "text/html; charset=utf-8";
@@ -19,7 +19,8 @@ const MEDIA_TYPE: &str = "text/html; charset=utf-8";
 /// colors, of the size of letters and of the width.
 const HEAD: &str = include_str!("page.html");
 
-/// Renderer of a small page as `text/html`: the status, its reason, and the detail.
+/// Renderer of a small page as `text/html`: the status, its reason, the detail, and the faults of
+/// the request.
 ///
 /// Every text is escaped. The page is readable in dark and light and on narrow screens. It loads
 /// nothing and runs no script. Its style is inline: under a Content Security Policy that forbids
@@ -50,6 +51,8 @@ pub struct Page<'a> {
     pub title: HtmlText<'a>,
     /// The detail, if the exception has one. A detail in JSON is shown as JSON.
     pub detail: Option<HtmlText<'a>>,
+    /// The faults of the request that the exception lists. Their `Display` is not escaped.
+    pub faults: &'a [Fault],
 }
 
 /// Text in HTML, which is escaped by `Display`: `format!("<h1>{}</h1>", page.title)` is safe.
@@ -89,7 +92,7 @@ impl Render for Html {
     fn render(&self, exception: &HttpException, _: &Caught) -> Rendered {
         let status = exception.status();
         let title = status.canonical_reason().unwrap_or(status.as_str());
-        let detail = match exception.detail() {
+        let detail = match exception.own_detail() {
             Detail::Canonical => "",
             Detail::Text(detail) => detail,
             Detail::Json(detail) => detail.get(),
@@ -98,6 +101,7 @@ impl Render for Html {
             status,
             title: HtmlText(title),
             detail: (!detail.is_empty()).then_some(HtmlText(detail)),
+            faults: exception.faults(),
         };
         let body = match &self.page {
             Some(make) => make(&page),
@@ -124,6 +128,7 @@ fn default_page(page: &Page<'_>) -> String {
         status,
         title,
         detail,
+        faults,
     } = page;
     let status = status.as_str();
     let mut html = String::from(HEAD);
@@ -138,6 +143,13 @@ fn default_page(page: &Page<'_>) -> String {
     let _ = writeln!(html, "<h1>{title}</h1>");
     if let Some(detail) = detail {
         let _ = writeln!(html, "<p class=\"detail\">{detail}</p>");
+    }
+    if !faults.is_empty() {
+        html.push_str("<ul>\n");
+        for fault in *faults {
+            let _ = writeln!(html, "<li>{}</li>", HtmlText(&fault.to_string()));
+        }
+        html.push_str("</ul>\n");
     }
     html.push_str("</main>\n</html>\n");
     html

@@ -52,7 +52,7 @@ impl Members {
         self.0.set(name, value);
     }
 
-    /// Sets a member of any name to a value that always serialises: a text or a number.
+    /// Sets a member of any name to a value that always serialises: texts and numbers.
     pub(super) fn set_plain(&mut self, name: &'static str, value: &(impl Serialize + ?Sized)) {
         if let Ok(value) = to_raw_value(value) {
             self.set(name, value);

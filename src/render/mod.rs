@@ -9,6 +9,7 @@ mod members;
 mod negotiable;
 mod negotiated;
 mod problem;
+mod problem_errors;
 pub(crate) mod response;
 mod text;
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::{HeaderValue, StatusCode};
 
-use super::{InvalidMember, Members, Negotiable, Render, Rendered};
+use super::{InvalidMember, Members, Negotiable, Render, Rendered, problem_errors::ProblemError};
 use crate::{
     caught::Caught,
     diagnostics,
@@ -25,7 +25,7 @@ const MEDIA_TYPE: &str = "application/problem+json";
 /// | `title` | that of the exception ([`with_title`](HttpException::with_title)), or the canonical reason of the status, if it has one |
 /// | `status` | the status |
 /// | `detail` | the detail, if the exception has one and it is text |
-/// | `errors` | the detail if it is an array, because `detail` has to be text (section 3.1.4) |
+/// | `errors` | the [faults](HttpException::invalid) of the request: `[{"detail": ..., "pointer": "#/items/3/price", "code": ...}]`, with `parameter` or `header` in place of `pointer` if it is none of the body. Without faults, the detail if it is an array, because `detail` has to be text (section 3.1.4) |
 /// | `context` | the detail if it is any other JSON |
 /// | `instance` | with [`instance`](Self::instance), a URI of this occurrence |
 /// | `code` | that of the exception ([`with_code`](HttpException::with_code)) |
@@ -107,19 +107,24 @@ impl Problem {
             members.set_plain("title", title);
         }
         members.set_plain("status", &status.as_u16());
-        match exception.detail() {
+        let faults = exception.faults();
+        match exception.own_detail() {
             Detail::Canonical => {}
             Detail::Text(detail) if detail.is_empty() => {}
             Detail::Text(detail) => members.set_plain("detail", &**detail),
             Detail::Json(detail) => members.set(
                 match detail.get().as_bytes().first() {
-                    Some(b'[') => "errors",
+                    Some(b'[') if faults.is_empty() => "errors",
                     // A text that Rust cannot hold.
                     Some(b'"') => "detail",
                     _ => "context",
                 },
                 detail.clone(),
             ),
+        }
+        if !faults.is_empty() {
+            let errors: Vec<_> = faults.iter().map(ProblemError).collect();
+            members.set_plain("errors", &errors);
         }
         if let Some(code) = code {
             members.set_plain("code", code);

@@ -1,5 +1,7 @@
 //! The form of an exception for a terminal: one line of text.
 
+use std::fmt::Write;
+
 use http::HeaderValue;
 
 use super::{Negotiable, Render, Rendered};
@@ -13,7 +15,7 @@ const MEDIA_TYPE: &str = "text/plain; charset=utf-8";
 /// Renderer of one line as `text/plain`: `404 Not Found: no such item`.
 ///
 /// The line is the status with its reason, and the detail if there is one. A detail in JSON is
-/// written as JSON.
+/// written as JSON. Each [fault of the request](HttpException::invalid) is a line of its own.
 ///
 /// ```
 /// use http::Request;
@@ -35,13 +37,17 @@ impl Render for Text {
         if let Some(reason) = status.canonical_reason() {
             text.extend([" ", reason]);
         }
-        match exception.detail() {
+        match exception.own_detail() {
             Detail::Canonical => {}
             Detail::Text(detail) if detail.is_empty() => {}
             Detail::Text(detail) => text.extend([": ", detail]),
             Detail::Json(detail) => text.extend([": ", detail.get()]),
         }
         text.push('\n');
+        for fault in exception.faults() {
+            // A `String` cannot fail.
+            let _ = writeln!(text, "{fault}");
+        }
         Rendered::new(HeaderValue::from_static(MEDIA_TYPE), text)
     }
 }

@@ -246,7 +246,7 @@ fn from_exception(exception: Exception) -> WebSocketException {
 
 /// Converts an HTTP exception into one with 4000 plus its status, and its detail.
 pub(crate) fn from_http(exception: &HttpException) -> WebSocketException {
-    from_status(exception.status(), exception.detail_or_reason().to_string())
+    from_status(exception.status(), exception.message().into_owned())
 }
 
 /// Converts an HTTP status into a close code: 4000 plus the status, as is customary.
