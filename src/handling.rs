@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::{
     adopt::Adoption,
@@ -15,7 +15,8 @@ use crate::{
     format::ResponseFormat,
     grpc,
     handler::table::{ErasedHandler, Handlers},
-    render::{Render, Rendered, render_json},
+    ids::Ids,
+    render::{Render, Rendered, render_json_with_id},
     report::{Observers, Outcome, emit},
     unwind::{catch_or, ignore_panic},
 };
@@ -31,6 +32,8 @@ pub(crate) struct Handling {
     pub(crate) adoption: Option<Adoption>,
     /// The status with which a WebSocket exception rejects a handshake, in place of a close frame.
     pub(crate) reject_handshake_with: Option<StatusCode>,
+    /// The sources of the ids of failures.
+    pub(crate) ids: Option<Arc<Ids>>,
     /// The domain of the codes in gRPC statuses.
     #[cfg(feature = "tonic")]
     pub(crate) error_domain: Option<Arc<str>>,
@@ -50,6 +53,16 @@ impl RequestContext {
     pub(crate) fn receive(&self, failure: &mut Failure) {
         failure.take_payload(self.handling.handlers.payload_types());
         failure.reveal(&self.handling.reveals);
+        self.identify(failure);
+    }
+
+    /// Gives the failure its id, unless an inner layer has done so.
+    fn identify(&self, failure: &mut Failure) {
+        if let (Some(ids), None) = (&self.handling.ids, &failure.id) {
+            let received = self.request.id().map(Arc::from);
+            // The system may have no randomness.
+            failure.id = received.or_else(|| catch_or(None, || ids.make()));
+        }
     }
 
     /// Finds the handler that is asked after `asked` others have declined. The search runs user
@@ -66,11 +79,16 @@ impl RequestContext {
     }
 
     /// Renders `exception`, which stands for the failure `caught`. That is `Some` if
-    /// [`catch_for_renderer`](Self::catch_for_renderer) has made it.
-    pub(crate) fn render(&self, exception: &HttpException, caught: Option<&Caught>) -> Rendered {
+    /// [`catch_for_renderer`](Self::catch_for_renderer) has made it. `id` is the failure's.
+    pub(crate) fn render(
+        &self,
+        exception: &HttpException,
+        caught: Option<&Caught>,
+        id: Option<&str>,
+    ) -> Rendered {
         match (&self.handling.renderer, caught) {
             (Some(renderer), Some(caught)) => renderer.render(exception, caught),
-            _ => render_json(exception).into(),
+            _ => render_json_with_id(exception, id).into(),
         }
     }
 
@@ -87,8 +105,23 @@ impl RequestContext {
         match self.format {
             ResponseFormat::Grpc(_) => is_grpc_status,
             ResponseFormat::Http | ResponseFormat::Head | ResponseFormat::HeadOfUnknownLength => {
-                self.handling.renderer.is_none() && !is_grpc_status
+                self.handling.renderer.is_none() && self.handling.ids.is_none() && !is_grpc_status
             }
+        }
+    }
+
+    /// Adds the id of a failure to the head of its response or to the trailers of its gRPC status.
+    pub(crate) fn set_id(&self, headers: &mut HeaderMap, id: Option<&str>) {
+        let (Some(ids), Some(id)) = (&self.handling.ids, id) else {
+            return;
+        };
+        if let Ok(value) = HeaderValue::from_str(id) {
+            // A full map is full.
+            let _ = headers.try_insert(ids.response_header(), value);
+        }
+        #[cfg(feature = "tonic")]
+        if let ResponseFormat::Grpc(_) = self.format {
+            grpc::set_request_info(headers, id);
         }
     }
 

@@ -184,6 +184,7 @@ pub mod grpc;
 pub mod handler;
 mod handling;
 mod headers;
+mod ids;
 mod integrations;
 pub mod layer;
 mod macros;
@@ -219,6 +220,7 @@ pub use {
     future::ResponseFuture,
     grpc::GrpcCode,
     handler::{Handler, IntoReply, Reply},
+    ids::Ids,
     layer::ExceptionLayer,
     panic_record::SourceLocation,
     raise::{Catch, Raise, RaiseAsync, catch, catch_sync},

@@ -116,6 +116,7 @@ fn emit_event(failure: &Failure, request: Option<&RequestHead>, outcome: Outcome
         };
         let error = Escaped(WithSources(failure));
         let error_type = failure.type_name();
+        let error_id = failure.id.as_deref();
         let location = failure.location().map(tracing::field::display);
         let method = request.map(|request| request.method().as_str());
         let path = request.map(|request| escape(request.whole_path()));
@@ -144,6 +145,7 @@ fn emit_event(failure: &Failure, request: Option<&RequestHead>, outcome: Outcome
                     %error,
                     error_type,
                     location,
+                    error_id,
                     "{message}"
                 )
             };

@@ -39,14 +39,15 @@ pub(super) fn inspect<X: BodyContext>(
     let Some(trailers) = frame.trailers_mut() else {
         return Ok(frame);
     };
+    let mut id = None;
     if let Some((failed, code)) = grpc::failure_in_trailers(trailers) {
         if context.status_encoding() == Some(StatusEncoding::Unsent) {
             return Err(failed);
         }
-        context.report_trailers(failed, code);
+        id = context.report_trailers(failed, code);
     }
     grpc::restrict_trailers(trailers);
-    context.set_error_domain(trailers);
+    context.finish_trailers(trailers, id.as_deref());
     Ok(frame)
 }
 

@@ -5,12 +5,16 @@ use http::{
     header::{ACCEPT, HeaderValue},
 };
 
+use crate::ids::{Ids, ReceivedId};
+
 /// The parts of each request to capture.
 #[derive(Clone, Default)]
 pub(crate) struct Captures {
     pub(crate) headers: bool,
     /// Whether the renderer reads `Accept`.
     pub(crate) accept: bool,
+    /// The headers of which one may have the id of the failure.
+    pub(crate) ids: Option<Ids>,
     values: Vec<fn(&Extensions, &mut Extensions)>,
 }
 
@@ -22,6 +26,7 @@ pub(super) struct Captured {
     first_accept: Option<HeaderValue>,
     /// The other lines. Most requests have one line, which takes no allocation.
     more_accept: Vec<HeaderValue>,
+    id: Option<ReceivedId>,
     /// Values of the request's extensions.
     pub(super) values: Extensions,
 }
@@ -49,8 +54,13 @@ impl Captures {
             captured.first_accept = lines.next();
             captured.more_accept.extend(lines);
         }
+        captured.id = self
+            .ids
+            .as_ref()
+            .and_then(|ids| ids.received(request.headers()));
         let is_empty = captured.headers.is_none()
             && captured.first_accept.is_none()
+            && captured.id.is_none()
             && captured.values.is_empty();
         (!is_empty).then(|| Box::new(captured))
     }
@@ -62,6 +72,7 @@ impl Captured {
             headers,
             first_accept: None,
             more_accept: Vec::new(),
+            id: None,
             values,
         }
     }
@@ -76,6 +87,11 @@ impl Captured {
             .chain(captured)
     }
 
+    /// Returns the id that the request has brought.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.as_ref()?.as_str()
+    }
+
     /// Returns the values of all captured headers.
     #[cfg(feature = "websocket")]
     pub(super) fn header_values_mut(&mut self) -> impl Iterator<Item = &mut HeaderValue> {
@@ -83,6 +99,7 @@ impl Captured {
         self.first_accept
             .iter_mut()
             .chain(&mut self.more_accept)
+            .chain(self.id.as_mut().map(ReceivedId::value_mut))
             .chain(captured)
     }
 }

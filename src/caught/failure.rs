@@ -32,6 +32,8 @@ pub struct Failure {
     pub(super) location: Option<ErrorLocation>,
     /// The type of an error that is no exception, if known.
     pub(super) type_name: Option<&'static str>,
+    /// The id that connects the response with the log.
+    pub(crate) id: Option<Arc<str>>,
     /// The functions that open errors, of the layer that handles the failure.
     reveals: Option<Arc<Reveals>>,
 }
@@ -59,6 +61,7 @@ impl Failure {
             may_be_of_request_body: false,
             location: None,
             type_name: None,
+            id: None,
             reveals: None,
         }
     }
@@ -118,9 +121,11 @@ impl Failure {
         };
         if let Some((error, name)) = types.find_map(|take| payload.try_take(take)) {
             let record = panic.record().cloned();
+            let id = self.id.take();
             *self = Self::error(Arc::from(error), Mechanism::Raised, self.phase);
             self.location = record.map(ErrorLocation::Panicked);
             self.type_name = Some(name);
+            self.id = id;
         }
     }
 

@@ -180,6 +180,12 @@ impl<E: ?Sized> Caught<E> {
         }
     }
 
+    /// Returns the id that the client receives with the response, if the layer
+    /// [identifies](crate::ExceptionLayer::identify) failures.
+    pub fn id(&self) -> Option<&str> {
+        self.shared.failure.id.as_deref()
+    }
+
     /// Returns the head of the request.
     pub fn request(&self) -> &RequestHead {
         &self.shared.request

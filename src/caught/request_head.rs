@@ -121,6 +121,12 @@ impl RequestHead {
             .flat_map(Captured::accept)
     }
 
+    /// Returns the id that the request has brought, if the layer
+    /// [identifies](crate::ExceptionLayer::identify) failures by it.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.captured.as_deref()?.id()
+    }
+
     /// Returns the extension of the request that has the type `T`.
     ///
     /// Returns `None` if the request had none when the layer received it, or unless the layer has

@@ -83,6 +83,16 @@ impl WebSocketException {
         self
     }
 
+    /// Adds the id of the failure as the reason of a 1011 that has no other reason.
+    pub(crate) fn with_id(self, id: Option<&str>) -> Self {
+        match id {
+            Some(id) if self.code() == CloseCode::INTERNAL_ERROR && self.reason().is_empty() => {
+                self.with_reason(format!("error id: {id}"))
+            }
+            _ => self,
+        }
+    }
+
     /// Returns the close code.
     pub fn code(&self) -> CloseCode {
         self.0.kind.code

@@ -36,8 +36,10 @@ pub(super) fn pass_or_render<B: Body>(
         return Inspection::Replace(Poll::Ready(response));
     }
     // The response is rendered already, or was replaced.
+    let id = attached.failure.id.clone();
     attached.settle(&mut response, Some(context));
     context.finish_head(&mut response);
+    context.set_id(response.headers_mut(), id.as_deref());
     match context.format.is_head() {
         true => Inspection::Replace(Poll::Ready(without_body(response, context.format))),
         false => Inspection::Pass(response),

@@ -1,5 +1,7 @@
 //! The body of a response under a layer with configuration.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 
 use super::{BodyContext, configured::ConfiguredExchange, trailers_of};
@@ -43,13 +45,18 @@ impl BodyContext for RequestContext {
     }
 
     #[cold]
-    fn report_trailers(&self, failed: HttpException, code: GrpcCode) {
-        self.report_failure(Failure::in_trailers(failed), Outcome::Grpc(code));
+    fn report_trailers(&self, failed: HttpException, code: GrpcCode) -> Option<Arc<str>> {
+        let mut failure = Failure::in_trailers(failed);
+        self.receive(&mut failure);
+        let id = failure.id.clone();
+        self.report_failure(failure, Outcome::Grpc(code));
+        id
     }
 
     #[cold]
-    fn set_error_domain(&self, trailers: &mut HeaderMap) {
-        RequestContext::set_error_domain(self, trailers);
+    fn finish_trailers(&self, trailers: &mut HeaderMap, id: Option<&str>) {
+        self.set_error_domain(trailers);
+        self.set_id(trailers, id);
     }
 
     /// Opens the exchange again: a handler may reply as before the head was sent.

@@ -1,6 +1,6 @@
 //! Decisions over HTTP: the response to a failure or a reply, and the outcome to report.
 
-use std::{any::Any, thread};
+use std::{any::Any, sync::Arc, thread};
 
 use bytes::Bytes;
 use http::{
@@ -45,7 +45,7 @@ impl RequestContext {
     ) -> Decision {
         let mut rejection = None;
         if let Some(exception) = failure.websocket_exception() {
-            match self.close_or_reject(exception, upgrade) {
+            match self.close_or_reject(exception, upgrade, failure.id.as_deref()) {
                 Ok(closed) => return closed,
                 Err(exception) => rejection = Some(exception),
             }
@@ -58,6 +58,7 @@ impl RequestContext {
         }
         // Observers receive the exception with its headers.
         let keep_headers = !self.handling.observers.is_empty();
+        let id = failure.id.clone();
         let caught = self.catch_for_renderer(failure);
         let is_carried = head.is_some();
         let mut response = match head {
@@ -70,7 +71,7 @@ impl RequestContext {
             rejection,
             self.format,
             |response, exception| {
-                let render = |exception: &_| self.render(exception, caught.as_ref());
+                let render = |exception: &_| self.render(exception, caught.as_ref(), id.as_deref());
                 match is_carried {
                     true => rerender_into(response, exception, render, self.format, is_unhandled),
                     false => render_into(response, exception, render, self.format, keep_headers),
@@ -79,6 +80,7 @@ impl RequestContext {
         );
         ignore_panic(|| drop(caught));
         self.finish_head(&mut response);
+        self.set_id(response.headers_mut(), id.as_deref());
         decision(response)
     }
 
@@ -91,7 +93,7 @@ impl RequestContext {
         inner: Option<PendingReport>,
     ) -> Response<AnswerBody> {
         let is_decided = decided.is_ok();
-        let (mut response, outcome) = self.or_fall_back(decided);
+        let (mut response, outcome) = self.or_fall_back(decided, failure.id.as_ref());
         if is_decided && !matches!(outcome, Outcome::Close(_)) {
             settle_rendered(&mut response, failure, inner, Some(self));
             return response;
@@ -120,40 +122,49 @@ impl RequestContext {
             ReplyKind::Exception(Exception::Http(exception)) => {
                 match close_for_http(&exception, upgrade) {
                     Some(closed) => return closed,
-                    None => self.render_reply(exception, Some(caught)),
+                    None => self.render_reply(exception, caught),
                 }
             }
             ReplyKind::Exception(Exception::WebSocket(exception)) => {
-                match self.close_or_reject(&exception, upgrade) {
+                match self.close_or_reject(&exception, upgrade, caught.id()) {
                     Ok(closed) => return closed,
-                    Err(exception) => self.render_reply(exception, Some(caught)),
+                    Err(exception) => self.render_reply(exception, caught),
                 }
             }
-            ReplyKind::Failure(failed) => self.render_failed(*failed),
+            ReplyKind::Failure(failed) => self.render_failed(*failed, failure.id.clone()),
             ReplyKind::Response(response) => self.pass_reply(response, caught),
             ReplyKind::Body(mut response) => {
                 *response.status_mut() = failure.default_status();
                 self.pass_reply(response, caught)
             }
             // Another handler is asked.
-            ReplyKind::None => fallback_response(self.format),
+            ReplyKind::None => fallback_response(self.format, caught.id()),
         };
         if let Some(head) = head {
             keep_headers(&mut response, &head.headers, failure);
         }
+        self.set_id(response.headers_mut(), caught.id());
         decision(response)
     }
 
-    /// Replaces a decision that failed. The failure to decide is reported by itself.
-    pub(super) fn or_fall_back(&self, decided: thread::Result<Decision>) -> Decision {
-        decided.unwrap_or_else(|payload| self.fall_back(payload))
+    /// Replaces a decision that failed. The failure to decide is reported by itself, with the `id`
+    /// of the failure that was handled.
+    pub(super) fn or_fall_back(
+        &self,
+        decided: thread::Result<Decision>,
+        id: Option<&Arc<str>>,
+    ) -> Decision {
+        decided.unwrap_or_else(|payload| self.fall_back(payload, id))
     }
 
     #[cold]
-    fn fall_back(&self, payload: Box<dyn Any + Send>) -> Decision {
+    fn fall_back(&self, payload: Box<dyn Any + Send>, id: Option<&Arc<str>>) -> Decision {
         let mut failure = Failure::from_payload(payload, Phase::Handling);
+        failure.id = id.cloned();
         self.receive(&mut failure);
-        let (response, outcome) = decision(fallback_response(self.format));
+        let mut response = fallback_response(self.format, failure.id.as_deref());
+        self.set_id(response.headers_mut(), failure.id.as_deref());
+        let (response, outcome) = decision(response);
         self.report_failure(failure, outcome);
         (response, outcome)
     }
@@ -167,6 +178,7 @@ impl RequestContext {
         &self,
         exception: &WebSocketException,
         upgrade: &mut Option<Box<Upgrade>>,
+        id: Option<&str>,
     ) -> Result<Decision, HttpException> {
         if let Some(status) = self.handling.reject_handshake_with {
             return Err(handshake_rejection(status, exception));
@@ -175,18 +187,14 @@ impl RequestContext {
             return Err(handshake_rejection(StatusCode::FORBIDDEN, exception));
         };
         let outcome = Outcome::Close(exception.code());
-        let response = upgrade.accept_and_close(exception.clone())?;
+        let response = upgrade.accept_and_close(exception.clone().with_id(id))?;
         Ok((response, outcome))
     }
 
     /// Renders the exception with which a handler has replied to the failure `caught`.
-    fn render_reply(
-        &self,
-        mut exception: HttpException,
-        caught: Option<&Caught>,
-    ) -> Response<AnswerBody> {
+    fn render_reply(&self, mut exception: HttpException, caught: &Caught) -> Response<AnswerBody> {
         let mut response = empty_response();
-        let render = |exception: &_| self.render(exception, caught);
+        let render = |exception: &_| self.render(exception, Some(caught), caught.id());
         render_into(&mut response, &mut exception, render, self.format, false);
         // Its source is user code.
         ignore_panic(|| drop(exception));
@@ -203,7 +211,7 @@ impl RequestContext {
     /// Sends the response of a handler.
     fn pass_reply(&self, mut response: HandlerResponse, caught: &Caught) -> Response<AnswerBody> {
         if self.is_foreign(&response) {
-            return self.render_reply(grpc::as_exception(response), Some(caught));
+            return self.render_reply(grpc::as_exception(response), caught);
         }
         if self.format.is_head() {
             return without_body(response, self.format);
@@ -215,13 +223,15 @@ impl RequestContext {
         response.map(|body| AnswerBody::Replied(RepliedBody::new(body)))
     }
 
-    /// Renders the failure of a handler, which has replied it, and reports it by itself.
+    /// Renders the failure of a handler, which has replied it, and reports it by itself. `id` is
+    /// that of the failure that was handled.
     #[cold]
-    fn render_failed(&self, failed: Failure) -> Response<AnswerBody> {
-        let caught = self.catch_for_renderer(&failed);
-        let response = self.render_reply(failed.stand_in(), caught.as_ref());
+    fn render_failed(&self, mut failed: Failure, id: Option<Arc<str>>) -> Response<AnswerBody> {
+        failed.id = id;
+        let caught = Caught::of_failure(failed, self.request.clone());
+        let response = self.render_reply(caught.failure().stand_in(), &caught);
+        self.report(&caught, Outcome::of(&response));
         ignore_panic(|| drop(caught));
-        self.report_failure(failed, Outcome::of(&response));
         response
     }
 

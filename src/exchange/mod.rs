@@ -119,11 +119,12 @@ pub trait BodyContext {
     /// the event already.
     fn fail(&self, error: BoxError, is_reported: bool) -> BoxError;
 
-    /// Reports the status that a gRPC service has sent in its trailers.
-    fn report_trailers(&self, failed: HttpException, code: GrpcCode);
+    /// Reports the status that a gRPC service has sent in its trailers, and returns the id of that
+    /// failure.
+    fn report_trailers(&self, failed: HttpException, code: GrpcCode) -> Option<Arc<str>>;
 
-    /// Sets the domain of the code in the trailers of a gRPC service.
-    fn set_error_domain(&self, _trailers: &mut HeaderMap) {}
+    /// Sets the domain of the code in the trailers of a gRPC service, and adds the id of a failure.
+    fn finish_trailers(&self, _trailers: &mut HeaderMap, _id: Option<&str>) {}
 
     /// Handles a failure in the body of a gRPC response, as it would have been handled before the
     /// head.

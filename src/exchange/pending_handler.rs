@@ -105,7 +105,8 @@ impl HandledFailure {
         let (head, caught) = (self.head.as_ref(), &self.caught);
         let decided =
             reply.and_then(|reply| contain(|| context.decide_reply(reply, upgrade, head, caught)));
-        let (mut response, outcome) = context.or_fall_back(decided);
+        let id = caught.failure().id.as_ref();
+        let (mut response, outcome) = context.or_fall_back(decided, id);
         if is_inside_a_scope() {
             mark_final(&mut response);
         }

@@ -40,6 +40,9 @@ impl PendingReport {
     pub(super) fn add(&self, context: Option<&RequestContext>, failure: &Failure) {
         if let Some(report) = &mut *self.0.lock() {
             report.contexts.extend(context.cloned());
+            if report.failure.id.is_none() {
+                report.failure.id.clone_from(&failure.id);
+            }
             let was_panic = matches!(report.failure.kind, FailureKind::Panic(_));
             // The layer has a handler for the payload of the panic, and so has taken it.
             if was_panic && !matches!(failure.kind, FailureKind::Panic(_)) {

@@ -188,7 +188,7 @@ impl PlainExchange {
     #[cold]
     fn fall_back(&self, payload: Box<dyn Any + Send>) -> Response<AnswerBody> {
         let failure = Failure::from_payload(payload, Phase::Handling);
-        let response = fallback_response(self.format);
+        let response = fallback_response(self.format, None);
         emit(&failure, None, || Outcome::of(&response));
         drop_contained(failure);
         response
@@ -221,8 +221,9 @@ impl BodyContext for PlainExchange {
     }
 
     #[cold]
-    fn report_trailers(&self, failed: HttpException, code: GrpcCode) {
+    fn report_trailers(&self, failed: HttpException, code: GrpcCode) -> Option<Arc<str>> {
         emit(&Failure::in_trailers(failed), None, || Outcome::Grpc(code));
+        None
     }
 
     #[cold]

@@ -13,7 +13,7 @@ use crate::{
 /// Returns the plain 500 that carries `failure`.
 #[cfg(feature = "axum")]
 pub(crate) fn unhandled_response<B: From<Bytes>>(failure: Failure) -> Response<B> {
-    let mut response = fallback_response::<Bytes>(ResponseFormat::Http);
+    let mut response = fallback_response::<Bytes>(ResponseFormat::Http, None);
     response.extensions_mut().insert(UnhandledFailure(failure));
     response.map(B::from)
 }

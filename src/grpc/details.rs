@@ -9,8 +9,8 @@ use tonic_types::Status;
 use super::{
     code::GrpcCode,
     error_details::{
-        self, BAD_REQUEST, ERROR_INFO, HELP, RETRY_INFO, bad_request, error_info, help, retry_info,
-        set_domain,
+        self, BAD_REQUEST, ERROR_INFO, HELP, REQUEST_INFO, RETRY_INFO, bad_request, error_info,
+        help, request_info, retry_info, set_domain,
     },
 };
 use crate::{
@@ -215,6 +215,31 @@ pub(crate) fn others(status: &[u8]) -> Vec<Any> {
 pub(crate) fn with_domain(status: &[u8], domain: &str) -> Option<Vec<u8>> {
     let mut status = Status::decode(status).ok()?;
     set_domain(&mut status.details, domain).then(|| status.encode_to_vec())
+}
+
+/// Adds the `RequestInfo` of `id` to an encoded `google.rpc.Status`. If that is empty, it gets this
+/// code and message. An id that is there is replaced.
+///
+/// Returns `None` if the details are malformed.
+pub(crate) fn with_request_info(
+    status: &[u8],
+    code: i32,
+    message: impl FnOnce() -> String,
+    id: &str,
+) -> Option<Vec<u8>> {
+    let mut status = match status.is_empty() {
+        true => Status {
+            code,
+            message: message(),
+            details: Vec::new(),
+        },
+        false => Status::decode(status).ok()?,
+    };
+    status
+        .details
+        .retain(|detail| detail.type_url != REQUEST_INFO);
+    status.details.push(request_info(id));
+    Some(status.encode_to_vec())
 }
 
 fn unpack(detail: &Any) -> Option<Kind> {

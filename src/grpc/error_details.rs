@@ -8,7 +8,7 @@ use std::time::Duration;
 use prost::Message;
 use prost_types::Any;
 use tonic_types::pb::{
-    BadRequest, ErrorInfo, Help, RetryInfo, bad_request::FieldViolation, help::Link,
+    BadRequest, ErrorInfo, Help, RequestInfo, RetryInfo, bad_request::FieldViolation, help::Link,
 };
 
 use crate::exception::{Fault, FaultPosition, HttpException, Supplement};
@@ -16,6 +16,7 @@ use crate::exception::{Fault, FaultPosition, HttpException, Supplement};
 pub(crate) const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 pub(crate) const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 pub(crate) const BAD_REQUEST: &str = "type.googleapis.com/google.rpc.BadRequest";
+pub(crate) const REQUEST_INFO: &str = "type.googleapis.com/google.rpc.RequestInfo";
 pub(crate) const HELP: &str = "type.googleapis.com/google.rpc.Help";
 
 /// Name in the metadata of an `ErrorInfo` of a code that its reason does not stand for.
@@ -84,6 +85,15 @@ pub(crate) fn bad_request(faults: &[Fault]) -> Any {
     });
     let field_violations = violations.collect();
     pack(BAD_REQUEST, &BadRequest { field_violations })
+}
+
+/// Returns the `RequestInfo` of a failure's id.
+pub(crate) fn request_info(id: &str) -> Any {
+    let info = RequestInfo {
+        request_id: id.to_owned(),
+        ..RequestInfo::default()
+    };
+    pack(REQUEST_INFO, &info)
 }
 
 /// Returns whether a type is an absolute URI (RFC 3986, section 4.3) that says more than the status

@@ -3,13 +3,16 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
-#[cfg(feature = "tonic")]
-use super::details::{Details, with_domain};
 use super::{
     base64,
     code::GrpcCode,
     message,
     metadata::{GRPC_MESSAGE, GRPC_STATUS_DETAILS_BIN, limit_metadata},
+};
+#[cfg(feature = "tonic")]
+use super::{
+    details::{Details, with_domain, with_request_info},
+    metadata::GRPC_STATUS,
 };
 use crate::{diagnostics, exception::HttpException};
 
@@ -115,19 +118,49 @@ pub(crate) fn set_error_domain(headers: &mut HeaderMap, domain: &str) {
     let details = headers
         .get(GRPC_STATUS_DETAILS_BIN)
         .and_then(|value| with_domain(&base64::decode(value.as_bytes()), domain));
-    let Some(details) = details else {
+    if let Some(details) = details {
+        replace_details(headers, &details, "the domain");
+    }
+}
+
+/// Adds the id of the failure to the details of a status that is not OK, if there is room.
+#[cfg(feature = "tonic")]
+#[cold]
+pub(crate) fn set_request_info(headers: &mut HeaderMap, id: &str) {
+    let code = headers.get(GRPC_STATUS).and_then(|code| code.to_str().ok());
+    let Some(code) = code
+        .and_then(|code| code.parse().ok())
+        .filter(|code| *code != 0)
+    else {
         return;
     };
-    let details = base64::encode(&details);
+    let details = headers.get(GRPC_STATUS_DETAILS_BIN);
+    let details = details.map_or(Vec::new(), |value| base64::decode(value.as_bytes()));
+    let message = || {
+        headers
+            .get(GRPC_MESSAGE)
+            .map(message::decode)
+            .unwrap_or_default()
+    };
+    if let Some(details) = with_request_info(&details, code, message, id) {
+        replace_details(headers, &details, "the id");
+    }
+}
+
+/// Sets the details of a status, unless there is no room for `part`, which they have in addition.
+#[cfg(feature = "tonic")]
+fn replace_details(headers: &mut HeaderMap, details: &[u8], part: &'static str) {
+    let details = base64::encode(details);
     // A binary header has no padding.
     let Ok(details) = HeaderValue::from_str(details.trim_end_matches('=')) else {
         return;
     };
     let message_len = headers.get(GRPC_MESSAGE).map_or(0, HeaderValue::len);
     if message_len + details.len() > STATUS_BUDGET_BYTES {
-        return diagnostics::detail_dropped("the domain", TOO_LONG);
+        return diagnostics::detail_dropped(part, TOO_LONG);
     }
-    headers.insert(GRPC_STATUS_DETAILS_BIN, details);
+    // A full map is full.
+    let _ = headers.try_insert(GRPC_STATUS_DETAILS_BIN, details);
     limit_status(headers);
 }
 

@@ -21,7 +21,7 @@ mod web;
 
 pub use code::GrpcCode;
 #[cfg(feature = "tonic")]
-pub(crate) use fields::set_error_domain;
+pub(crate) use fields::{set_error_domain, set_request_info};
 pub(crate) use {
     content_type::{GrpcContentType, StatusEncoding},
     metadata::{GRPC_MESSAGE, GRPC_STATUS},

@@ -607,7 +607,7 @@ mod tests {
         let mut original = tonic_types::Status::decode(Status::from(eloquent()).details()).unwrap();
         set_domain(&mut original.details, "warehouse.example");
         let other = prost_types::Any {
-            type_url: "type.googleapis.com/google.rpc.BadRequest".to_owned(),
+            type_url: "type.googleapis.com/google.rpc.QuotaFailure".to_owned(),
             value: Vec::new(),
         };
         original.details.push(other.clone());

@@ -3,7 +3,10 @@
 use std::{error::Error, sync::Arc};
 
 use super::ExceptionLayer;
-use crate::exchange::{Configured, LayerConfig};
+use crate::{
+    exchange::{Configured, LayerConfig},
+    ids::Ids,
+};
 
 /// Configuration of what a handler finds.
 impl<C: LayerConfig> ExceptionLayer<C> {
@@ -39,6 +42,43 @@ impl<C: LayerConfig> ExceptionLayer<C> {
         F: for<'a> Fn(&'a E) -> Option<&'a (dyn Error + 'static)> + Send + Sync + 'static,
     {
         self.configure(|handling| Arc::make_mut(&mut handling.reveals).add(reveal))
+    }
+
+    /// Identifies each failure: an id connects the response that a client has with a line in the
+    /// log.
+    ///
+    /// One id is
+    ///
+    /// - in the response: the header `x-request-id`, and `error_id` in the body
+    ///   ([`Json`](crate::render::Json), [`Problem`](crate::render::Problem)) or a line at its end
+    ///   ([`Html`](crate::render::Html), [`Text`](crate::render::Text));
+    /// - in a gRPC status: the metadata `x-request-id` and, with the feature `tonic`, a
+    ///   `RequestInfo`;
+    /// - in the reason of a close frame with the code 1011 that has no other reason;
+    /// - in the event of the feature `tracing`, as `error_id`;
+    /// - in [`Caught::id`](crate::Caught::id), for handlers, observers and renderers.
+    ///
+    /// A handler's own response has the header only. [`Ids`] says where the id is from.
+    ///
+    /// Each request pays a look-up for each header that `ids` names, and if it has one, a clone and
+    /// an allocation. An id is made only for a request that fails.
+    ///
+    /// ```
+    /// use tower_exception::{Caught, ExceptionLayer, HttpException, Ids, Outcome};
+    ///
+    /// let layer = ExceptionLayer::new()
+    ///     .identify(Ids::request_id().or_trace_id())
+    ///     .on_any(|error: Caught| {
+    ///         let id = error.id().unwrap_or("unknown").to_owned();
+    ///         HttpException::internal_server_error(format!("please report the number {id}"))
+    ///     })
+    ///     .observe(|error: &Caught, _: Outcome| eprintln!("{:?} {error}", error.id()));
+    /// ```
+    pub fn identify(self, ids: Ids) -> ExceptionLayer<Configured> {
+        self.change(|config| {
+            config.captures.get_or_insert_default().ids = Some(ids.clone());
+            Arc::make_mut(&mut config.handling).ids = Some(Arc::new(ids));
+        })
     }
 
     /// Captures an extension of every request, for handlers, observers and renderers:

@@ -53,6 +53,8 @@ pub struct Page<'a> {
     pub detail: Option<HtmlText<'a>>,
     /// The faults of the request that the exception lists. Their `Display` is not escaped.
     pub faults: &'a [Fault],
+    /// The id of the failure, if the layer [identifies](crate::ExceptionLayer::identify) failures.
+    pub id: Option<HtmlText<'a>>,
 }
 
 /// Text in HTML, which is escaped by `Display`: `format!("<h1>{}</h1>", page.title)` is safe.
@@ -89,7 +91,7 @@ impl Html {
 }
 
 impl Render for Html {
-    fn render(&self, exception: &HttpException, _: &Caught) -> Rendered {
+    fn render(&self, exception: &HttpException, caught: &Caught) -> Rendered {
         let status = exception.status();
         let title = status.canonical_reason().unwrap_or(status.as_str());
         let detail = match exception.own_detail() {
@@ -102,6 +104,7 @@ impl Render for Html {
             title: HtmlText(title),
             detail: (!detail.is_empty()).then_some(HtmlText(detail)),
             faults: exception.faults(),
+            id: caught.id().map(HtmlText),
         };
         let body = match &self.page {
             Some(make) => make(&page),
@@ -129,6 +132,7 @@ fn default_page(page: &Page<'_>) -> String {
         title,
         detail,
         faults,
+        id,
     } = page;
     let status = status.as_str();
     let mut html = String::from(HEAD);
@@ -150,6 +154,9 @@ fn default_page(page: &Page<'_>) -> String {
             let _ = writeln!(html, "<li>{}</li>", HtmlText(&fault.to_string()));
         }
         html.push_str("</ul>\n");
+    }
+    if let Some(id) = id {
+        let _ = writeln!(html, "<p class=\"id\">Error id: <code>{id}</code></p>");
     }
     html.push_str("</main>\n</html>\n");
     html

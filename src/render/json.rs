@@ -11,12 +11,14 @@ use crate::{
 };
 
 /// Renderer of `{"detail": ...}` as `application/json`: the default, and FastAPI's form.
+///
+/// If the layer [identifies](crate::ExceptionLayer::identify) failures, `error_id` follows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json;
 
 impl Render for Json {
-    fn render(&self, exception: &HttpException, _: &Caught) -> Rendered {
-        render_json(exception).into()
+    fn render(&self, exception: &HttpException, caught: &Caught) -> Rendered {
+        render_json_with_id(exception, caught.id()).into()
     }
 }
 
@@ -29,6 +31,22 @@ impl Negotiable for Json {
 const MEDIA_TYPE: &str = "application/json";
 const OPEN: &[u8] = br#"{"detail":"#;
 const CLOSE: &[u8] = b"}";
+
+/// Renders `exception` with the id of its failure, if that has one:
+/// `{"detail": ..., "error_id": ...}`.
+pub(crate) fn render_json_with_id(exception: &HttpException, id: Option<&str>) -> Content {
+    let mut content = render_json(exception);
+    if let Some(id) = id {
+        let mut body = Vec::from(content.body);
+        body.truncate(body.len() - CLOSE.len());
+        body.extend_from_slice(br#","error_id":"#);
+        // Neither a `str` nor a `Vec` can fail.
+        let _ = serde_json::to_writer(&mut body, id);
+        body.extend_from_slice(CLOSE);
+        content.body = body.into();
+    }
+    content
+}
 
 pub(crate) fn render_json(exception: &HttpException) -> Content {
     const QUOTES: usize = 2;

@@ -21,7 +21,7 @@ use http::{
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 
-pub(crate) use self::json::{json_length, render_json};
+pub(crate) use self::json::{json_length, render_json, render_json_with_id};
 pub use self::{
     html::{Html, HtmlText, Page},
     json::Json,

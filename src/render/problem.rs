@@ -30,6 +30,7 @@ const MEDIA_TYPE: &str = "application/problem+json";
 /// | `instance` | with [`instance`](Self::instance), a URI of this occurrence |
 /// | `code` | that of the exception ([`with_code`](HttpException::with_code)) |
 /// | `retry_after` | the time of [`with_retry_after`](HttpException::with_retry_after), in whole seconds |
+/// | `error_id` | the id of the failure, if the layer [identifies](crate::ExceptionLayer::identify) failures |
 /// | others | those of the exception ([`try_with_member`](HttpException::try_with_member)), then those of [`enrich`](Self::enrich) |
 ///
 /// An error of an unknown type and a panic are `{"title":"Internal Server Error","status":500}`.
@@ -144,6 +145,9 @@ impl Render for Problem {
         let mut members = self.members_of(exception);
         if let Some(instance) = self.instance.as_ref().and_then(|instance| instance(caught)) {
             members.set_plain("instance", &instance);
+        }
+        if let Some(id) = caught.id() {
+            members.set_plain("error_id", id);
         }
         for enrich in &self.enrichments {
             if let Err(error) = enrich(&mut members, caught) {

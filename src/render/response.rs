@@ -6,7 +6,7 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
 };
 
-use super::{Content, IntoParts, framing::drop_framing, json_length, render_json};
+use super::{Content, IntoParts, framing::drop_framing, json_length, render_json_with_id};
 use crate::{
     caught::{Mechanism, failure::Failure},
     diagnostics,
@@ -195,12 +195,15 @@ pub(crate) fn converted_length(exception: &HttpException) -> Option<u64> {
 }
 
 /// Makes the response for a failure that could not be rendered. It runs no user code.
-pub(crate) fn fallback_response<B: From<Bytes>>(format: ResponseFormat) -> Response<B> {
+pub(crate) fn fallback_response<B: From<Bytes>>(
+    format: ResponseFormat,
+    id: Option<&str>,
+) -> Response<B> {
     let mut response = empty_response();
     render_into(
         &mut response,
         &mut HttpException::new(StatusCode::INTERNAL_SERVER_ERROR),
-        render_json,
+        |exception| render_json_with_id(exception, id),
         format,
         false,
     );

@@ -15,7 +15,8 @@ const MEDIA_TYPE: &str = "text/plain; charset=utf-8";
 /// Renderer of one line as `text/plain`: `404 Not Found: no such item`.
 ///
 /// The line is the status with its reason, and the detail if there is one. A detail in JSON is
-/// written as JSON. Each [fault of the request](HttpException::invalid) is a line of its own.
+/// written as JSON. Each [fault of the request](HttpException::invalid) is a line of its own, and
+/// so is the id of the failure if the layer [identifies](crate::ExceptionLayer::identify) failures.
 ///
 /// ```
 /// use http::Request;
@@ -31,7 +32,7 @@ const MEDIA_TYPE: &str = "text/plain; charset=utf-8";
 pub struct Text;
 
 impl Render for Text {
-    fn render(&self, exception: &HttpException, _: &Caught) -> Rendered {
+    fn render(&self, exception: &HttpException, caught: &Caught) -> Rendered {
         let status = exception.status();
         let mut text = status.as_str().to_owned();
         if let Some(reason) = status.canonical_reason() {
@@ -47,6 +48,9 @@ impl Render for Text {
         for fault in exception.faults() {
             // A `String` cannot fail.
             let _ = writeln!(text, "{fault}");
+        }
+        if let Some(id) = caught.id() {
+            let _ = writeln!(text, "error id: {id}");
         }
         Rendered::new(HeaderValue::from_static(MEDIA_TYPE), text)
     }

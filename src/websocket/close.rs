@@ -172,12 +172,14 @@ async fn handle_failure(
         })
     });
     let exception = replied.unwrap_or_else(|payload| {
-        let failure = Failure::from_payload(payload, Phase::Handling);
+        let mut failure = Failure::from_payload(payload, Phase::Handling);
+        failure.id.clone_from(&caught.failure().id);
         let exception = internal_error();
         context.report_failure(failure, Outcome::Close(exception.code()));
         exception
     });
     context.report(&caught, Outcome::Close(exception.code()));
+    let exception = exception.with_id(caught.id());
     ignore_panic(|| drop(caught));
     exception
 }
@@ -218,7 +220,8 @@ fn to_websocket(
 ) -> WebSocketException {
     match reply.into_kind() {
         ReplyKind::Exception(exception) => from_exception(exception),
-        ReplyKind::Failure(failed) => {
+        ReplyKind::Failure(mut failed) => {
+            failed.id.clone_from(&caught.failure().id);
             let exception = by_default(&failed, CloseCode::INTERNAL_ERROR);
             context.report_failure(*failed, Outcome::Close(exception.code()));
             exception

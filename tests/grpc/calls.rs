@@ -50,7 +50,7 @@ pub async fn call(client: &mut Client, kind: Kind, fault: Fault) -> (Vec<Item>, 
 }
 
 /// Returns a request for this fault.
-fn request_for<T>(message: T, fault: Fault) -> Request<T> {
+pub fn request_for<T>(message: T, fault: Fault) -> Request<T> {
     let mut request = Request::new(message);
     let mut headers = mem::take(request.metadata_mut()).into_headers();
     fault.write(&mut headers);

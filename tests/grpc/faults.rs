@@ -51,7 +51,7 @@ pub struct Fault {
     pub position: Position,
 }
 
-const WAYS: [Way; 8] = [
+pub const WAYS: [Way; 8] = [
     Way::Returned,
     Way::Raised,
     Way::RaisedAsync,

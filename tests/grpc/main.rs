@@ -9,6 +9,7 @@
 //! | [`same_poll`] | messages that tonic still buffers when a failure follows them in the same poll |
 //! | [`stacks`] | tonic's own server, axum with REST routes, interceptors, `poll_ready` and `call`, also over HTTP/1.1 |
 //! | [`handlers`] | handlers and observers |
+//! | [`identify`] | the id of a failure |
 //! | [`invalid`] | the faults of a request that an exception lists |
 //! | [`statuses`] | tonic's `Status`: from a handler, from a stream, and made by tonic from errors |
 //! | [`supplement`] | what an exception says in addition to its detail: code, type, members, time to wait |
@@ -26,6 +27,7 @@ mod client;
 mod details;
 mod faults;
 mod handlers;
+mod identify;
 mod invalid;
 mod matrix;
 mod node;
