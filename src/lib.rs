@@ -215,7 +215,7 @@ pub use {
     error::{BodyError, Error, Result},
     exception::{
         CloseCode, Detail, DetailOf, DetailRef, Exception, Fault, HttpException, InvalidCloseCode,
-        MemberError, OrException, RequestPart, WebSocketException,
+        InvalidMember, OrException, RequestPart, WebSocketException,
     },
     future::ResponseFuture,
     grpc::GrpcCode,

@@ -21,12 +21,10 @@ use http_body_util::{Empty, Full};
 use tower::{BoxError, Layer as _, Service, ServiceExt as _, limit::ConcurrencyLimit, service_fn};
 use tower_exception::{
     CloseCode, Detail, Exception, ExceptionBody, ExceptionLayer, ExceptionService, HttpException,
-    InvalidCloseCode, Panic, RequestHead, ResponseFuture, WebSocketException,
+    InvalidCloseCode, InvalidMember, Panic, RequestHead, ResponseFuture, WebSocketException,
     config::Configured,
     config::Unconfigured,
-    render::{
-        Html, InvalidMember, Json, Members, Negotiated, Problem, Rendered, Text, WithMediaType,
-    },
+    render::{Html, Json, Members, Negotiated, Problem, Rendered, Text, WithMediaType},
 };
 
 use support::{Protocol, Received, SECRET_TEXT, Server, request};

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::{
     http::HttpException,
-    members::MemberList,
-    supplement::{MemberError, Supplement},
+    members::{InvalidMember, MemberList},
+    supplement::Supplement,
 };
 use crate::diagnostics;
 
@@ -36,7 +36,7 @@ use crate::diagnostics;
 /// # Examples
 ///
 /// ```
-/// # fn main() -> Result<(), tower_exception::MemberError> {
+/// # fn main() -> Result<(), tower_exception::InvalidMember> {
 /// use tower_exception::HttpException;
 ///
 /// let exception = HttpException::forbidden("Your balance is 30, but that costs 50.")
@@ -124,8 +124,7 @@ impl HttpException {
     ///
     /// Returns an error
     ///
-    /// - if the name is reserved: `type`, `title`, `status`, `detail`, `instance`, `code` or
-    ///   `errors`;
+    /// - if the name is [reserved](InvalidMember::is_reserved);
     /// - if the `Serialize` of `value` fails, or if `value` contains a map whose keys are not text.
     ///
     /// # Examples
@@ -136,13 +135,13 @@ impl HttpException {
     /// assert_eq!(exception.unwrap().members().len(), 1);
     ///
     /// let error = HttpException::conflict("sold out").try_with_member("status", &0);
-    /// assert_eq!(error.unwrap_err().to_string(), "the name `status` is reserved");
+    /// assert_eq!(error.unwrap_err().to_string(), "the member `status` is reserved");
     /// ```
     pub fn try_with_member(
         mut self,
         name: impl Into<Cow<'static, str>>,
         value: &(impl Serialize + ?Sized),
-    ) -> Result<Self, MemberError> {
+    ) -> Result<Self, InvalidMember> {
         self.supplement_mut().set_member(name.into(), value)?;
         Ok(self)
     }
@@ -280,11 +279,16 @@ mod tests {
     #[test]
     fn a_reserved_name_is_refused() {
         for name in [
-            "type", "title", "status", "detail", "instance", "code", "errors",
+            "type", "title", "status", "detail", "instance", "code", "errors", "context",
+            "error_id",
         ] {
             let error = not_found().try_with_member(name, &1).unwrap_err();
-            assert!(matches!(&error, MemberError::Reserved(it) if it == name));
-            assert_eq!(error.to_string(), format!("the name `{name}` is reserved"));
+            assert!(error.is_reserved());
+            assert_eq!(error.name(), name);
+            assert_eq!(
+                error.to_string(),
+                format!("the member `{name}` is reserved")
+            );
             assert!(error.source().is_none());
         }
         assert!(not_found().try_with_member("Type", &1).is_ok());
@@ -294,7 +298,10 @@ mod tests {
     fn a_value_that_does_not_serialise_is_an_error() {
         let map = HashMap::from([((1, 2), 3)]);
         let error = not_found().try_with_member("map", &map).unwrap_err();
-        assert_eq!(error.to_string(), "the value of the member is not JSON");
+        assert_eq!(
+            error.to_string(),
+            "the member `map` does not serialise as JSON"
+        );
         let source = error.source().unwrap();
         assert_eq!(source.to_string(), "key must be a string");
     }

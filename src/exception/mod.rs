@@ -41,14 +41,11 @@ pub use self::{
     fault::Fault,
     fault_position::RequestPart,
     http::HttpException,
+    members::InvalidMember,
     or_exception::{DetailOf, OrException},
-    supplement::MemberError,
     websocket::WebSocketException,
 };
-pub(crate) use self::{
-    http_supplement::whole_seconds,
-    members::{MemberList, is_reserved},
-};
+pub(crate) use self::{http_supplement::whole_seconds, members::MemberList};
 
 use crate::error::{BoxError, find};
 

@@ -1,13 +1,12 @@
 //! Additions to the detail of an exception: type, title, code, members, the time to wait, faults.
 
-use std::{borrow::Cow, error::Error, fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::Serialize;
-use serde_json::value::to_raw_value;
 
 use super::{
     faults::Faults,
-    members::{MemberList, is_reserved},
+    members::{InvalidMember, MemberList},
 };
 
 /// Everything that an exception says in addition to its detail.
@@ -33,13 +32,8 @@ impl Supplement {
         &mut self,
         name: Cow<'static, str>,
         value: &(impl Serialize + ?Sized),
-    ) -> Result<(), MemberError> {
-        if is_reserved(&name) {
-            return Err(MemberError::Reserved(name.into_owned()));
-        }
-        let value = to_raw_value(value).map_err(MemberError::Json)?;
-        self.members.set(name, value);
-        Ok(())
+    ) -> Result<(), InvalidMember> {
+        self.members.try_set(name, value)
     }
 
     /// Adds to the `Debug` of the exception what is set. The members have their names only.
@@ -62,35 +56,6 @@ impl Supplement {
         }
         if !self.faults.as_slice().is_empty() {
             shown.field("faults", &self.faults.as_slice());
-        }
-    }
-}
-
-/// Error of [`try_with_member`](crate::HttpException::try_with_member): the member was not set.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum MemberError {
-    /// The name is that of another part of the exception, or of a part of a problem document that
-    /// the renderer sets: `type`, `title`, `status`, `detail`, `instance`, `code`, `errors`.
-    Reserved(String),
-    /// The `Serialize` of the value failed, or the value contains a map whose keys are not text.
-    Json(serde_json::Error),
-}
-
-impl fmt::Display for MemberError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reserved(name) => write!(f, "the name `{name}` is reserved"),
-            Self::Json(_) => f.write_str("the value of the member is not JSON"),
-        }
-    }
-}
-
-impl Error for MemberError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Reserved(_) => None,
-            Self::Json(error) => Some(error),
         }
     }
 }

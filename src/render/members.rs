@@ -1,11 +1,11 @@
 //! Members of a problem document, in order.
 
-use std::{borrow::Cow, error::Error, fmt};
+use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::exception::{MemberList, is_reserved};
+use crate::exception::{InvalidMember, MemberList};
 
 /// Members of a problem document, in the order in which they are sent.
 ///
@@ -18,28 +18,14 @@ impl Members {
     ///
     /// # Errors
     ///
-    /// Fails if the name is one that the renderer writes by itself: `type`, `title`, `status`,
-    /// `detail`, `instance`, `code`, `errors` or `context`. Fails if `value` does not serialise.
+    /// Fails if the name is one that the renderer writes by itself
+    /// ([`InvalidMember::is_reserved`]), or if `value` does not serialise.
     pub fn insert(
         &mut self,
         name: impl Into<Cow<'static, str>>,
         value: &(impl Serialize + ?Sized),
     ) -> Result<(), InvalidMember> {
-        let name = name.into();
-        // The renderer writes those by itself, and `context` too.
-        if is_reserved(&name) || name == "context" {
-            return Err(InvalidMember { name, source: None });
-        }
-        match to_raw_value(value) {
-            Ok(value) => {
-                self.0.set(name, value);
-                Ok(())
-            }
-            Err(error) => Err(InvalidMember {
-                name,
-                source: Some(error),
-            }),
-        }
+        self.0.try_set(name.into(), value)
     }
 
     /// Returns the value of a member, in JSON.
@@ -73,46 +59,5 @@ impl Members {
         }
         json.push(b'}');
         json
-    }
-}
-
-/// Error of a member that a problem document cannot have.
-///
-/// ```
-/// use tower_exception::render::Members;
-///
-/// let error = Members::default().insert("status", &404).unwrap_err();
-/// assert_eq!(
-///     error.to_string(),
-///     "the member `status` is reserved: the renderer of problem documents writes it",
-/// );
-/// ```
-#[derive(Debug)]
-pub struct InvalidMember {
-    name: Cow<'static, str>,
-    /// `None` if the name is reserved.
-    source: Option<serde_json::Error>,
-}
-
-impl InvalidMember {
-    /// Returns the name of the member.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl fmt::Display for InvalidMember {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the member `{}` ", self.name)?;
-        f.write_str(match self.source {
-            Some(_) => "does not serialise as JSON",
-            None => "is reserved: the renderer of problem documents writes it",
-        })
-    }
-}
-
-impl Error for InvalidMember {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|error| error as _)
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use self::json::{json_length, render_json, render_json_with_id};
 pub use self::{
     html::{Html, HtmlText, Page},
     json::Json,
-    members::{InvalidMember, Members},
+    members::Members,
     negotiable::{Negotiable, WithMediaType},
     negotiated::Negotiated,
     problem::{Problem, request_path},

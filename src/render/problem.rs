@@ -4,11 +4,11 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::{HeaderValue, StatusCode};
 
-use super::{InvalidMember, Members, Negotiable, Render, Rendered, problem_errors::ProblemError};
+use super::{Members, Negotiable, Render, Rendered, problem_errors::ProblemError};
 use crate::{
     caught::Caught,
     diagnostics,
-    exception::{Detail, HttpException, whole_seconds},
+    exception::{Detail, HttpException, InvalidMember, whole_seconds},
 };
 
 const MEDIA_TYPE: &str = "application/problem+json";
