@@ -19,6 +19,8 @@ use tower_exception::{Exception, ExceptionLayer, config::Configured};
 mod case;
 #[path = "parity/client.rs"]
 mod client;
+#[path = "parity/forms.rs"]
+mod forms;
 #[path = "../examples/quickstart.rs"]
 #[allow(dead_code, reason = "only the app is served")]
 mod quickstart;

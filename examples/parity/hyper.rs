@@ -23,7 +23,7 @@ use super::{
 type Body = Full<Bytes>;
 
 /// Longest body of a request: 1 MiB is far more than any test sends.
-const MAX_BODY_BYTES: usize = 1 << 20;
+pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 pub fn app(
     layer: ExceptionLayer<Configured>,
@@ -74,7 +74,7 @@ async fn route(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
     }
 }
 
-fn not_allowed(methods: &'static str) -> Response<Body> {
+pub fn not_allowed(methods: &'static str) -> Response<Body> {
     let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
     let methods = HeaderValue::from_static(methods);
     response.headers_mut().insert(ALLOW, methods);
@@ -82,7 +82,7 @@ fn not_allowed(methods: &'static str) -> Response<Body> {
 }
 
 /// Returns a plain error response, as a router does without exceptions: the layer adopts it.
-fn plain(status: StatusCode) -> Response<Body> {
+pub fn plain(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = status;
     response

@@ -1,6 +1,9 @@
 //! Stacks that the apps are built in. A client cannot distinguish them.
 
 mod axum;
+mod forms;
+mod forms_axum;
+mod forms_hyper;
 mod handshake;
 mod hyper;
 mod layers;
@@ -21,7 +24,7 @@ pub enum Stack {
 }
 
 impl Stack {
-    /// Serves the app under `layer`, forever.
+    /// Serves the app of every way to fail under `layer`, forever.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -30,6 +33,14 @@ impl Stack {
         match self {
             Self::Axum => server::serve(listener, self::axum::app(layer)).await,
             Self::Hyper => server::serve(listener, self::hyper::app(layer)).await,
+        }
+    }
+
+    /// Serves the app of requests that may be invalid and of forms, forever.
+    pub async fn serve_forms(self, listener: TcpListener) -> Infallible {
+        match self {
+            Self::Axum => server::serve(listener, forms_axum::app()).await,
+            Self::Hyper => server::serve(listener, forms_hyper::app()).await,
         }
     }
 }
