@@ -1,6 +1,8 @@
 #![doc = include_str!("docs/layers.md")]
 
 mod adoption;
+#[cfg(feature = "debug-page")]
+mod debugging;
 mod finding;
 
 use std::{error::Error, fmt, sync::Arc};

@@ -143,6 +143,7 @@
 //! | --- | --- |
 //! | `anyhow` | a handler for a type finds it in an `anyhow::Error` |
 //! | `axum` | exceptions and `Error` are `IntoResponse`; a handler may reply anything that is one; a nested router's whole path in the log; implies `hyper` and `tokio` |
+//! | `debug-page` | `ExceptionLayer::with_debug_page`: a page for development and the last failures; off in release builds |
 //! | `eyre` | a handler for a type finds it in an `eyre::Report` |
 //! | `hyper` | a request body that the client breaks is a 400 or a 499, logged at `DEBUG` |
 //! | `tokio` | a `JoinError` counts as the panic, the exception or the error of its task |
@@ -171,8 +172,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod adopt;
+mod backtrace;
 mod body;
 mod caught;
+#[cfg(feature = "debug-page")]
+pub mod debug_page;
 mod diagnostics;
 mod error;
 mod escape;
@@ -250,7 +254,12 @@ pub mod prelude {
 pub use {bytes, http, serde_json};
 
 /// Runs the README's examples.
-#[cfg(all(doctest, feature = "axum", feature = "websocket"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "debug-page",
+    feature = "websocket"
+))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

@@ -10,6 +10,7 @@ use std::{
     thread,
 };
 
+pub use crate::backtrace::{Frame, FrameOrigin, frames};
 #[cfg(feature = "websocket")]
 use crate::raise::unwinding::on_panic;
 use crate::{

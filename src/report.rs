@@ -14,8 +14,7 @@ use http::{Response, StatusCode};
 
 use crate::{
     caught::{Caught, RequestHead, failure::Failure},
-    error::sources,
-    exception::{CloseCode, Exception},
+    exception::CloseCode,
     grpc::{self, GrpcCode},
     unwind::ignore_panic,
 };
@@ -23,6 +22,7 @@ use crate::{
 use crate::{
     caught::{Mechanism, Phase, failure::FailureKind},
     escape::{Escaped, escape},
+    exception::Exception,
 };
 
 /// Outcome of a failure: the response, the status or the close frame that the client received.
@@ -192,12 +192,7 @@ struct WithSources<'a>(&'a Failure);
 
 impl fmt::Display for WithSources<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let origin = self.0.as_exception().and_then(Exception::origin);
-        // An `Exception` has the text of the exception that it holds, which is the next error.
-        let errors = self.0.errors().filter(|error| !error.is::<Exception>());
-        f.write_str(&joined(
-            errors.chain(origin.into_iter().flat_map(|origin| sources(origin))),
-        ))
+        f.write_str(&joined(self.0.whole_chain()))
     }
 }
 
@@ -238,6 +233,7 @@ fn ends_with_text(all: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::sources;
 
     /// An error of these texts: its own, that of its source, and so on.
     #[derive(Debug)]

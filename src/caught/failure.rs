@@ -35,7 +35,7 @@ pub struct Failure {
     /// The id that connects the response with the log.
     pub(crate) id: Option<Arc<str>>,
     /// The functions that open errors, of the layer that handles the failure.
-    reveals: Option<Arc<Reveals>>,
+    pub(super) reveals: Option<Arc<Reveals>>,
 }
 
 #[derive(Clone)]
@@ -160,41 +160,6 @@ impl Failure {
         }
     }
 
-    /// Returns the errors that may have a handler, the outermost first, down to the first
-    /// exception.
-    ///
-    /// That exception comes twice: as an [`Exception`] and as its own type. The source of an
-    /// exception is for the log, because the exception was made to be rendered in its place.
-    pub(crate) fn errors(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
-        let outer: Option<&(dyn Error + 'static)> = match &self.kind {
-            FailureKind::Exception(_) => None,
-            FailureKind::Error(error, _) => Some(held(error)),
-            FailureKind::Panic(panic) => Some(&**panic),
-        };
-        let outer = outer.into_iter().flat_map(|error| self.chain(error));
-        let exception = self.as_exception().into_iter().flat_map(|exception| {
-            let either: &(dyn Error + 'static) = exception;
-            let it: &(dyn Error + 'static) = exception.as_error();
-            [either, it]
-        });
-        outer
-            .take_while(|error| !Exception::is(*error))
-            .chain(exception)
-    }
-
-    /// Returns `error` and its sources.
-    fn chain<'a>(
-        &'a self,
-        error: &'a (dyn Error + 'static),
-    ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-        let (plain, revealed) = match &self.reveals {
-            None => (Some(sources(error)), None),
-            Some(reveals) => (None, Some(reveals.sources(error))),
-        };
-        let plain = plain.into_iter().flatten();
-        plain.chain(revealed.into_iter().flatten())
-    }
-
     /// Returns the place in the code at which the error was converted or raised, at which the panic
     /// has happened, or otherwise at which the failure's exception was made.
     pub(crate) fn location(&self) -> Option<SourceLocation> {
@@ -211,7 +176,7 @@ impl Failure {
     }
 
     /// Returns the name of the type of an error that is no exception, if it is known.
-    #[cfg(feature = "tracing")]
+    #[cfg(any(feature = "debug-page", feature = "tracing"))]
     pub(crate) fn type_name(&self) -> Option<&'static str> {
         self.type_name
     }

@@ -1,6 +1,7 @@
 //! A failure from where it is caught to its handler.
 
 mod captures;
+mod chain;
 mod client_fault;
 pub(crate) mod failure;
 pub(crate) mod known;
@@ -33,9 +34,9 @@ pub use self::{
 
 pub(crate) use self::captures::Captures;
 
-use self::failure::{Failure, FailureKind};
+use self::failure::Failure;
 use crate::{
-    error::{backtrace, boxed, find, is},
+    error::{boxed, find, is},
     exception::{Exception, HttpException},
     panic_record::SourceLocation,
 };
@@ -171,13 +172,12 @@ impl<E: ?Sized> Caught<E> {
         self.shared.failure.location()
     }
 
-    /// Returns the backtrace of a [panic](Panic::backtrace), or that of a returned report of anyhow
-    /// (feature `anyhow`), if one was captured.
+    /// Returns the backtrace of a [panic](Panic::backtrace), or the outermost one that a report of
+    /// anyhow in the chain of sources has captured (feature `anyhow`), if there is one.
+    ///
+    /// [`panics::frames`](crate::panics::frames) reads its frames.
     pub fn backtrace(&self) -> Option<&Backtrace> {
-        match &self.failure().kind {
-            FailureKind::Panic(panic) => panic.backtrace(),
-            _ => backtrace(self.outermost()),
-        }
+        self.failure().backtrace()
     }
 
     /// Returns the id that the client receives with the response, if the layer

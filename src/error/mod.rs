@@ -9,6 +9,8 @@ mod shared;
 
 use std::error::Error as StdError;
 
+#[cfg(feature = "debug-page")]
+pub(crate) use self::report::is_report;
 pub(crate) use self::{
     any::BoxedError,
     chain::{MAX_SOURCES, find, is, source, sources},

@@ -88,6 +88,21 @@ where
     None
 }
 
+/// Returns whether `error` holds a report.
+#[cfg(feature = "debug-page")]
+pub(crate) fn is_report(error: &(dyn Error + 'static)) -> bool {
+    #[cfg(feature = "anyhow")]
+    if error.is::<ReportError<anyhow::Error>>() {
+        return true;
+    }
+    #[cfg(feature = "eyre")]
+    if error.is::<ReportError<eyre::Report>>() {
+        return true;
+    }
+    let _ = error;
+    false
+}
+
 /// Returns the backtrace of a report of anyhow, if it has captured one.
 pub(crate) fn backtrace<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Backtrace> {
     #[cfg(feature = "anyhow")]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "debug-page")]
+use crate::debug_page::{DebugPage, Debugging};
 use crate::{caught::Captures, handling::Handling, render::Render, websocket::WebSockets};
 
 /// Everything that a layer can be configured with.
@@ -14,6 +16,8 @@ pub struct Config {
     /// No request counts as gRPC.
     pub(crate) without_grpc: bool,
     pub(crate) websockets: Option<WebSockets>,
+    #[cfg(feature = "debug-page")]
+    debugging: Debugging,
 }
 
 impl Config {
@@ -23,7 +27,22 @@ impl Config {
         if accept || self.captures.is_some() {
             self.captures.get_or_insert_default().accept = accept;
         }
-        Arc::make_mut(&mut self.handling).renderer = Some(Arc::new(renderer));
+        let renderer: Option<Arc<dyn Render>> = Some(Arc::new(renderer));
+        #[cfg(feature = "debug-page")]
+        let renderer = self.debugging.set_renderer(renderer);
+        Arc::make_mut(&mut self.handling).renderer = renderer;
+    }
+
+    /// Sets the page for development, which is on.
+    #[cfg(feature = "debug-page")]
+    pub(crate) fn set_debug_page(&mut self, page: DebugPage) {
+        DebugPage::capture(self.captures.get_or_insert_default());
+        let handling = Arc::make_mut(&mut self.handling);
+        let observer = page.clone();
+        handling
+            .observers
+            .add(move |caught, outcome| observer.record(caught, outcome));
+        handling.renderer = self.debugging.set_page(page);
     }
 
     #[cfg(feature = "websocket")]

@@ -9,7 +9,7 @@ use http::HeaderValue;
 
 /// Media type that a server offers.
 #[derive(Debug)]
-pub(super) struct MediaType {
+pub(crate) struct MediaType {
     kind: Vec<u8>,
     subtype: Vec<u8>,
     parameters: Vec<(Vec<u8>, Vec<u8>)>,
@@ -29,7 +29,7 @@ type Match = Option<(Specificity, u16)>;
 /// none, if there are no lines, or if a line is malformed.
 ///
 /// The greatest weight wins. The earlier one of two offers with the same weight wins.
-pub(super) fn preferred<'a, 'b>(
+pub(crate) fn preferred<'a, 'b>(
     lines: impl IntoIterator<Item = &'a HeaderValue>,
     offers: impl IntoIterator<Item = &'b MediaType>,
 ) -> Option<usize> {
@@ -78,7 +78,7 @@ fn read_line<'a>(line: &'a [u8], offers: &mut [(&MediaType, Match)]) -> Option<(
 
 impl MediaType {
     /// Reads a media type. One that is malformed matches only `*/*`.
-    pub(super) fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let mut cursor = Cursor(text.as_bytes());
         let mut parameters = Vec::new();
         let read = cursor.media_range().and_then(|range| {

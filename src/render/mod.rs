@@ -21,6 +21,8 @@ use http::{
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 
+#[cfg(feature = "debug-page")]
+pub(crate) use self::accept::{MediaType, preferred};
 pub(crate) use self::json::{json_length, render_json, render_json_with_id};
 pub use self::{
     html::{Html, HtmlText, Page},

@@ -1,22 +1,17 @@
 //! The chat example, used by two people.
 
-use std::{
-    env,
-    process::{self, Stdio},
-    time::Duration,
-};
+use std::{process, time::Duration};
 
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-    time::timeout,
-};
+use tokio::{process::Child, time::timeout};
 
-use crate::chromium::{Chromium, Tab};
+use crate::{
+    chromium::{Chromium, Tab},
+    example,
+};
 
 #[tokio::test]
 async fn the_chat_page_shows_every_close() {
-    let (mut server, url) = start().await;
+    let (mut server, url) = example::start("chat").await;
     let mut chromium = Chromium::start().await;
 
     let mut ann = chromium.open(&url).await;
@@ -62,21 +57,6 @@ async fn join(tab: &mut Tab, name: &str, token: &str) {
 async fn say(tab: &mut Tab, text: &str) {
     tab.write("#text", text).await;
     tab.press_enter().await;
-}
-
-/// Starts the example, which must be built, and returns the address in its first line.
-async fn start() -> (Child, String) {
-    let test = env::current_exe().unwrap();
-    let profile = test.ancestors().nth(2).unwrap();
-    let mut server = Command::new(profile.join("examples/chat"))
-        .arg("127.0.0.1:0")
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("`cargo build --example chat --all-features` comes first");
-    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let url = lines.next_line().await.unwrap().expect("an address");
-    (server, url)
 }
 
 fn terminate(server: &Child) {

@@ -160,8 +160,10 @@ impl Tab {
         evaluated["result"]["value"].take()
     }
 
-    pub async fn screenshot(&mut self) -> Vec<u8> {
-        let screenshot = self.command("Page.captureScreenshot", json!({})).await;
+    /// Returns a picture of the tab in this format: `png` or `webp`.
+    pub async fn screenshot(&mut self, format: &str) -> Vec<u8> {
+        let parameters = json!({ "format": format });
+        let screenshot = self.command("Page.captureScreenshot", parameters).await;
         BASE64.decode(screenshot["data"].as_str().unwrap()).unwrap()
     }
 

@@ -56,14 +56,16 @@ impl Tab {
         assert_eq!(self.call(SEE, json!(texts)).await, Value::Bool(true));
     }
 
-    /// Saves a screenshot in `$OUT`, which defaults to `browser` in the target directory.
+    /// Saves a screenshot in `$OUT`, which defaults to `browser` in the target directory. The
+    /// extension of its name is its format.
     pub async fn save_screenshot(&mut self, name: &str) {
         let directory = match env::var_os("OUT") {
             Some(directory) => directory.into(),
             None => PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser"),
         };
         fs::create_dir_all(&directory).unwrap();
-        let png = self.screenshot().await;
-        fs::write(directory.join(name), png).unwrap();
+        let format = name.rsplit('.').next().unwrap();
+        let picture = self.screenshot(format).await;
+        fs::write(directory.join(name), picture).unwrap();
     }
 }

@@ -4,9 +4,11 @@
 
 mod chat;
 mod chromium;
+mod debug_page;
 #[allow(dead_code, reason = "only the README's example is opened in a browser")]
 #[path = "../faults/documented.rs"]
 mod documented;
+mod example;
 mod human;
 mod server;
 

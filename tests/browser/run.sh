@@ -12,7 +12,7 @@ if ! command -v "${CHROMIUM:-chromium}" >/dev/null; then
     "${as_root[@]}" apt-get install --yes --no-install-recommends chromium
 fi
 
-cargo build --all-features --example chat
+cargo build --all-features --example chat --example debug_page
 cargo test --all-features --test browser --no-run
 
 # The tests get a process group of their own, so that none outlives this script.
