@@ -19,7 +19,7 @@ const MEDIA_TYPE: &str = "text/html; charset=utf-8";
 /// colors, of the size of letters and of the width.
 const HEAD: &str = include_str!("page.html");
 
-/// Renderer of a small page as `text/html`: the status, its reason, the detail, and the faults of
+/// Renderer of a small page as `text/html`: the status, the title, the detail, and the faults of
 /// the request.
 ///
 /// Every text is escaped. The page is readable in dark and light and on narrow screens. It loads
@@ -47,7 +47,8 @@ type MakePage = dyn Fn(&Page<'_>) -> String + Send + Sync;
 pub struct Page<'a> {
     /// The status of the response.
     pub status: StatusCode,
-    /// The title: the canonical reason of the status, or its number if it has none.
+    /// The title: that of the exception ([`with_title`](HttpException::with_title)), the canonical
+    /// reason of the status, or its number if it has none.
     pub title: HtmlText<'a>,
     /// The detail, if the exception has one. A detail in JSON is shown as JSON.
     pub detail: Option<HtmlText<'a>>,
@@ -93,7 +94,8 @@ impl Html {
 impl Render for Html {
     fn render(&self, exception: &HttpException, caught: &Caught) -> Rendered {
         let status = exception.status();
-        let title = status.canonical_reason().unwrap_or(status.as_str());
+        let reason = status.canonical_reason().unwrap_or(status.as_str());
+        let title = exception.title().unwrap_or(reason);
         let detail = match exception.own_detail() {
             Detail::Canonical => "",
             Detail::Text(detail) => detail,

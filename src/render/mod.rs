@@ -1,4 +1,5 @@
 #![doc = include_str!("../docs/forms.md")]
+#![doc = include_str!("../docs/forms_page.html")]
 
 mod accept;
 mod convert;

@@ -24,7 +24,7 @@ async fn view(chromium: &mut Chromium, url: &str, name: &str, texts: &[&str]) ->
     tab.see(texts).await;
     for (width, height, window) in WINDOWS {
         for scheme in SCHEMES {
-            show_as(&mut tab, width, height, scheme).await;
+            tab.show_as(width, height, scheme).await;
             let widths = tab.call(WIDTHS, json!([])).await;
             assert!(
                 widths[0].as_u64() <= widths[1].as_u64(),
@@ -35,17 +35,6 @@ async fn view(chromium: &mut Chromium, url: &str, name: &str, texts: &[&str]) ->
         }
     }
     tab
-}
-
-/// Sets the size of the window and the colors that its reader prefers.
-async fn show_as(tab: &mut Tab, width: u32, height: u32, scheme: &str) {
-    let metrics =
-        json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-    tab.command("Emulation.setDeviceMetricsOverride", metrics)
-        .await;
-    let media = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-    tab.command("Emulation.setEmulatedMedia", json!({ "features": media }))
-        .await;
 }
 
 /// JavaScript: fails in three ways that no tab shows, and returns what a page sees of it.
@@ -95,7 +84,7 @@ async fn a_developer_sees_each_failure_on_a_page() {
     assert!(link.starts_with("vscode://file/"), "{link}");
     assert!(link.contains("/examples/debug_page/stock.rs:"), "{link}");
     // The picture in the README: `examples/debug_page/page.webp`.
-    show_as(&mut tab, 1280, 860, "light").await;
+    tab.show_as(1280, 860, "light").await;
     tab.save_screenshot("page.webp").await;
     copies_as_markdown(&mut tab).await;
     unfolds_all_frames(&mut tab).await;

@@ -56,6 +56,17 @@ impl Tab {
         assert_eq!(self.call(SEE, json!(texts)).await, Value::Bool(true));
     }
 
+    /// Sets the size of the window and the colors that its reader prefers: `light` or `dark`.
+    pub async fn show_as(&mut self, width: u32, height: u32, scheme: &str) {
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.command("Emulation.setDeviceMetricsOverride", metrics)
+            .await;
+        let media = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.command("Emulation.setEmulatedMedia", json!({ "features": media }))
+            .await;
+    }
+
     /// Saves a screenshot in `$OUT`, which defaults to `browser` in the target directory. The
     /// extension of its name is its format.
     pub async fn save_screenshot(&mut self, name: &str) {

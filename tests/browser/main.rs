@@ -9,6 +9,7 @@ mod debug_page;
 #[path = "../faults/documented.rs"]
 mod documented;
 mod example;
+mod forms;
 mod human;
 mod server;
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests exceptions as a page in headless Chromium sees them, and the chat example as a person uses
+# Tests exceptions as a page in headless Chromium sees them, and three examples as a person uses
 # it. Installs Debian's `chromium` if no browser is found; $CHROMIUM names another one. Screenshots
 # go to $OUT, which defaults to `browser` in the target directory.
 set -euo pipefail
@@ -12,7 +12,7 @@ if ! command -v "${CHROMIUM:-chromium}" >/dev/null; then
     "${as_root[@]}" apt-get install --yes --no-install-recommends chromium
 fi
 
-cargo build --all-features --example chat --example debug_page
+cargo build --all-features --example chat --example debug_page --example forms
 cargo test --all-features --test browser --no-run
 
 # The tests get a process group of their own, so that none outlives this script.

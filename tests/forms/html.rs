@@ -152,6 +152,15 @@ fn a_page_loads_nothing_and_adapts_to_its_reader() {
 }
 
 #[test]
+fn the_title_of_the_exception_is_that_of_the_page() {
+    let exception = HttpException::conflict("plumbus 7 is sold out").with_title("<Sold out>");
+    let rendered = render(&Html::new(), &exception);
+    let document = scraper::Html::parse_document(body_of(&rendered));
+    assert_eq!(text_of(&document, "title").unwrap(), "409 <Sold out>");
+    assert_eq!(text_of(&document, "h1").unwrap(), "<Sold out>");
+}
+
+#[test]
 fn a_status_without_a_reason_is_its_own_title() {
     let exception = HttpException::new(StatusCode::from_u16(599).unwrap());
     let rendered = render(&Html::new(), &exception);
