@@ -1,7 +1,5 @@
 //! Marks of an exception that is a conversion of a `tonic::Status`.
 
-use serde::Serialize;
-
 use super::http::HttpException;
 use crate::error::BoxError;
 
@@ -16,11 +14,6 @@ impl HttpException {
     /// Returns whether the source is the value of which the exception is a conversion.
     pub(crate) fn is_converted(&self) -> bool {
         self.0.kind.is_converted
-    }
-
-    /// Sets a member, unless its name is reserved: such a name has a meaning of its own.
-    pub(crate) fn set_member(&mut self, name: String, value: &impl Serialize) {
-        let _ = self.supplement_mut().set_member(name.into(), value);
     }
 
     /// Marks everything that was set in addition to the detail as that of the converted value.

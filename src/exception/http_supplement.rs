@@ -146,6 +146,15 @@ impl HttpException {
         Ok(self)
     }
 
+    /// Sets a member of a converted value, and logs one whose name is reserved: such a name has a
+    /// meaning of its own.
+    #[cfg(any(feature = "problem_details", feature = "tonic"))]
+    pub(crate) fn set_member(&mut self, name: String, value: &impl Serialize) {
+        if let Err(error) = self.supplement_mut().set_member(name.into(), value) {
+            diagnostics::member_refused(&error);
+        }
+    }
+
     /// Sets the time after which the client may try again.
     ///
     /// The header `retry-after` says it in whole seconds, rounded up (RFC 9110, section 10.2.3). It

@@ -4,6 +4,8 @@
 mod axum;
 #[cfg(feature = "garde")]
 mod garde;
+#[cfg(feature = "problem_details")]
+mod problem_details;
 #[cfg(feature = "tonic")]
 mod tonic;
 #[cfg(feature = "tower")]

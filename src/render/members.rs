@@ -46,7 +46,7 @@ impl Members {
     }
 
     /// Writes the object.
-    pub(super) fn to_json(&self) -> Vec<u8> {
+    pub(crate) fn to_json(&self) -> Vec<u8> {
         let mut json = vec![b'{'];
         for (number, (name, value)) in self.0.iter().enumerate() {
             if number > 0 {

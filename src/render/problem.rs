@@ -94,7 +94,7 @@ impl Problem {
     }
 
     /// Collects the members that the exception itself has.
-    fn members_of(&self, exception: &HttpException) -> Members {
+    pub(crate) fn members_of(&self, exception: &HttpException) -> Members {
         let mut members = Members::default();
         let status = exception.status();
         let code = exception.code();
