@@ -78,8 +78,8 @@ impl RequestContext {
         })
     }
 
-    /// Renders `exception`, which stands for the failure `caught`. That is `Some` if
-    /// [`catch_for_renderer`](Self::catch_for_renderer) has made it. `id` is the failure's.
+    /// Renders `exception`, which stands for the failure `caught`. Without one the default renderer
+    /// is called. `id` is the failure's.
     pub(crate) fn render(
         &self,
         exception: &HttpException,
@@ -90,13 +90,6 @@ impl RequestContext {
             (Some(renderer), Some(caught)) => renderer.render(exception, caught),
             _ => render_json_with_id(exception, id).into(),
         }
-    }
-
-    /// Returns the failure for the layer's renderer, or `None` if none will be called.
-    pub(crate) fn catch_for_renderer(&self, failure: &Failure) -> Option<Caught> {
-        let is_rendered = !matches!(self.format, ResponseFormat::Grpc(_));
-        (is_rendered && self.handling.renderer.is_some())
-            .then(|| Caught::of_failure(failure.clone(), self.request.clone()))
     }
 
     /// Returns whether a response that carries an exception has this layer's form already.

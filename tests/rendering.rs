@@ -359,6 +359,30 @@ async fn a_renderer_sees_the_head_of_the_request() {
     }
 }
 
+/// The headers are moved into the response after the exception was rendered.
+#[tokio::test]
+async fn a_renderer_sees_the_headers_of_the_exception() {
+    let sees = |exception: &HttpException, caught: &Caught| {
+        let failure = caught.outermost().downcast_ref::<HttpException>();
+        let of_failure = failure.map(|it| it.headers()["x-own"].to_str().unwrap());
+        let body = format!("{:?}, {of_failure:?}", exception.headers()["x-own"]);
+        Rendered::new(value("text/plain"), body)
+    };
+    let layer = ExceptionLayer::new().with_renderer(sees);
+    for mechanism in MECHANISMS {
+        let make = || HttpException::gone("sold out").with_header(name("x-own"), value("7"));
+        let server = Server::start(layer.clone().layer(failing!(mechanism, make))).await;
+        let mut client = server.connect(Protocol::Http1).await;
+        let received = client.ask(Method::GET, "/").await;
+        let expected = "410 | content-length: 14 | content-type: text/plain | x-own: 7 | ";
+        assert_eq!(
+            received,
+            format!("{expected}\"7\", Some(\"7\")"),
+            "{mechanism:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn the_rules_apply_to_every_renderer() {
     let rows: [(Make, &str, &str); 4] = [

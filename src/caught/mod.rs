@@ -13,6 +13,7 @@ mod rejection;
 mod request_head;
 pub(crate) mod returned;
 pub(crate) mod reveal;
+mod stand_in;
 #[cfg(feature = "websocket")]
 pub(crate) mod unshared;
 
@@ -39,6 +40,7 @@ use crate::{
     error::{boxed, find, is},
     exception::{Exception, HttpException},
     panic_record::SourceLocation,
+    unwind::ignore_panic,
 };
 
 /// A failure that a handler or an observer receives: the error, its mechanism and phase, and the
@@ -66,6 +68,7 @@ pub struct Caught<E: ?Sized = dyn Error + Send + Sync> {
     error: PhantomData<fn() -> Box<E>>,
 }
 
+#[derive(Clone)]
 struct Shared {
     failure: Failure,
     request: RequestHead,
@@ -130,9 +133,19 @@ impl Caught {
         }
     }
 
+    pub(crate) fn failure_mut(&mut self) -> &mut Failure {
+        &mut Arc::make_mut(&mut self.shared).failure
+    }
+
     pub(crate) fn into_failure(self) -> Failure {
         match Arc::try_unwrap(self.shared) {
-            Ok(shared) => shared.failure,
+            Ok(Shared {
+                failure, request, ..
+            }) => {
+                // Its extensions are user values.
+                ignore_panic(|| drop(request));
+                failure
+            }
             Err(shared) => shared.failure.clone(),
         }
     }

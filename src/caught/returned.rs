@@ -19,7 +19,9 @@ use crate::grpc::tonic::made_of;
 #[cfg(feature = "tokio")]
 use crate::panic_record::take_of_task;
 use crate::{
-    error::{BoxError, BoxedError, Error, LocatedError, SharedError, boxed, cast, of_payload},
+    error::{
+        BoxError, BoxedError, Error, ErrorValue, LocatedError, SharedError, boxed, cast, of_payload,
+    },
     exception::{Exception, HttpException},
     panic_record::{self, ErrorLocation, SharedRecord},
     raise::{
@@ -107,10 +109,11 @@ impl Failure {
         };
         match error {
             Ok(LocatedError {
-                error,
+                value,
                 location,
                 type_name,
-            }) => Self::from_boxed(error, mechanism, phase).with_provenance(location, type_name),
+            }) => Self::from_boxed(value.into_boxed(), mechanism, phase)
+                .with_provenance(location, type_name),
             Err(error) => {
                 let (location, type_name) = (error.location(), error.type_name());
                 Self::error(error.into_shared(), mechanism, phase)
@@ -128,7 +131,7 @@ impl Failure {
                 Some(ErrorLocation::Panicked(_)) | None => location,
             },
             type_name: self.type_name,
-            error: self.into(),
+            value: ErrorValue::Other(self.into()),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::{any::type_name, error::Error as StdError, fmt, ops::Deref, panic::Location, sync::Arc};
 
-use super::{BoxError, LocatedError, boxed, cast, chain, report};
+use super::{BoxError, LocatedError, cast, chain, located::ErrorValue, report};
 
 /// Any error on its way to the layer, for handlers that use `?` on anything.
 ///
@@ -98,13 +98,13 @@ impl Error {
             Ok(error) => match error.downcast::<BoxedError>() {
                 Ok(boxed) => return boxed.0,
                 Err(error) => LocatedError {
-                    error,
+                    value: ErrorValue::Other(error),
                     location,
                     type_name: None,
                 },
             },
             Err(error) => LocatedError {
-                error: boxed(error),
+                value: ErrorValue::new(error),
                 location,
                 type_name: Some(type_name::<E>()),
             },
@@ -128,7 +128,7 @@ impl Error {
 
     /// Returns the error as an `E`, if it [is](Self::is) one.
     pub fn downcast_ref<E: StdError + Send + Sync + 'static>(&self) -> Option<&E> {
-        chain::downcast_ref(&*self.0.error)
+        chain::downcast_ref(&**self)
     }
 
     /// Returns the error as an `E`, by value.
@@ -193,7 +193,10 @@ impl Error {
         take: impl FnOnce(BoxError) -> std::result::Result<T, BoxError>,
     ) -> Result<T> {
         let located = self.into_located()?;
-        take(located.error).map_err(|error| Self::from_located(LocatedError { error, ..located }))
+        take(located.value.into_boxed()).map_err(|error| {
+            let value = ErrorValue::Other(error);
+            Self::from_located(LocatedError { value, ..located })
+        })
     }
 
     /// Takes the error out.
@@ -224,16 +227,16 @@ impl Deref for Error {
     type Target = dyn StdError + Send + Sync;
 
     fn deref(&self) -> &Self::Target {
-        &*self.0.error
+        self.0.value.as_error()
     }
 }
 
 /// Writes the text of the error; with `{:#}` also those of its sources.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0.error, f)?;
+        fmt::Display::fmt(&**self, f)?;
         if f.alternate() {
-            for source in chain::sources(&*self.0.error).skip(1) {
+            for source in chain::sources(&**self).skip(1) {
                 write!(f, ": {source}")?;
             }
         }
@@ -245,7 +248,7 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
-            .field("error", &format_args!("{:?}", self.0.error.to_string()))
+            .field("error", &format_args!("{:?}", self.to_string()))
             .field(
                 "type",
                 &self

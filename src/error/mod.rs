@@ -14,7 +14,7 @@ pub(crate) use self::report::is_report;
 pub(crate) use self::{
     any::BoxedError,
     chain::{MAX_SOURCES, find, is, source, sources},
-    located::LocatedError,
+    located::{ErrorValue, LocatedError},
     report::{backtrace, boxed, cast, of_payload},
     shared::{SharedError, held},
 };

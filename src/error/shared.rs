@@ -42,7 +42,7 @@ impl Error for SharedError {
 /// Returns the error that `error` is, or that it holds with a location.
 pub(crate) fn held(error: &Arc<dyn Error + Send + Sync>) -> &(dyn Error + Send + Sync + 'static) {
     match error.downcast_ref::<LocatedError>() {
-        Some(located) => &*located.error,
+        Some(located) => located.value.as_error(),
         None => &**error,
     }
 }

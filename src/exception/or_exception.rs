@@ -146,7 +146,7 @@ where
 /// Returns the error as the source of an exception, by its own type.
 fn source_of(error: Error) -> BoxError {
     match error.into_located() {
-        Ok(located) => located.error,
+        Ok(located) => located.value.into_boxed(),
         Err(error) => error.into_boxed(),
     }
 }

@@ -7,13 +7,8 @@ use http_body::Body;
 
 use super::{Inspection, attached::Attached};
 use crate::{
-    caught::failure::Failure,
-    exception::Exception,
-    format::ResponseFormat,
-    grpc,
-    handling::RequestContext,
-    render::framing::without_body,
-    unwind::{contain, ignore_panic},
+    caught::failure::Failure, exception::Exception, format::ResponseFormat, grpc,
+    handling::RequestContext, render::framing::without_body, unwind::ignore_panic,
     websocket::Upgrade,
 };
 
@@ -23,16 +18,17 @@ pub(super) fn pass_or_render<B: Body>(
     context: &RequestContext,
     upgrade: &mut Option<Box<Upgrade>>,
     mut response: Response<B>,
-    mut attached: Attached,
+    attached: Attached,
 ) -> Inspection<B> {
     let is_unhandled = attached.is_unhandled();
     let is_rendered = context.is_rendered(&response) && !is_unhandled;
     let changes = !is_rendered || closes_handshake(upgrade.as_deref(), &attached.failure);
     if changes && !attached.is_replaced(&response) {
         let head = take_head(context, upgrade, response, &attached.failure);
-        let failure = &mut attached.failure;
-        let decided = contain(|| context.decide_default(failure, head, is_unhandled, upgrade));
-        let response = context.settle_default(decided, attached.failure, attached.report);
+        let Attached {
+            failure, report, ..
+        } = attached;
+        let response = context.respond_by_default(failure, head, is_unhandled, report, upgrade);
         return Inspection::Replace(Poll::Ready(response));
     }
     // The response is rendered already, or was replaced.

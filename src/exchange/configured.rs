@@ -23,7 +23,7 @@ use crate::{
     grpc,
     handling::RequestContext,
     report::Outcome,
-    unwind::{catch_or, contain},
+    unwind::catch_or,
     websocket::Upgrade,
 };
 
@@ -249,8 +249,8 @@ impl ConfiguredExchange {
         context.receive(&mut failure);
         let next = context.find_handler(&failure, 0);
         if next.is_none() {
-            let decided = contain(|| context.decide_default(&mut failure, head, false, upgrade));
-            return Poll::Ready(context.settle_default(decided, failure, None));
+            let response = context.respond_by_default(failure, head, false, None, upgrade);
+            return Poll::Ready(response);
         }
         let mut failure = HandledFailure::new(failure, context, None);
         failure.head = head;
@@ -275,9 +275,8 @@ impl ConfiguredExchange {
                 inner,
                 ..
             }) => {
-                let mut failure = caught.into_failure();
-                let result = contain(|| context.decide_default(&mut failure, head, false, upgrade));
-                Poll::Ready(context.settle_default(result, failure, inner))
+                let failure = caught.into_failure();
+                Poll::Ready(context.respond_by_default(failure, head, false, inner, upgrade))
             }
         }
     }

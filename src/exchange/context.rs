@@ -3,30 +3,28 @@
 use std::{any::Any, sync::Arc, thread};
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{SET_COOKIE, VARY},
-    response::Parts,
-};
+use http::{Response, StatusCode, response::Parts};
 
-use super::{AnswerBody, RepliedBody, attached::settle_rendered, pending_report::PendingReport};
+use super::{
+    AnswerBody, RepliedBody, attached::settle_rendered, failure_to_render::FailureToRender,
+    kept_headers::keep_headers, pending_report::PendingReport,
+};
 use crate::{
-    caught::{Caught, Mechanism, Phase, failure::Failure},
+    caught::{Caught, Phase, failure::Failure},
     exception::{Exception, HttpException, WebSocketException},
     format::ResponseFormat,
     grpc,
     handler::{HandlerResponse, Reply, ReplyKind},
     handling::RequestContext,
-    headers::{FRAMING, describes_only_body},
     render::{
         framing::{drop_connection, without_body},
         response::{
-            empty_response, fallback_response, handshake_rejection, render_failure, render_into,
-            rerender_into,
+            empty_response, fallback_response, handshake_rejection, render_failure,
+            render_reply_into, rerender_failure,
         },
     },
     report::Outcome,
-    unwind::ignore_panic,
+    unwind::{contain, ignore_panic},
     websocket::Upgrade,
 };
 
@@ -34,59 +32,66 @@ use crate::{
 pub(super) type Decision = (Response<AnswerBody>, Outcome);
 
 impl RequestContext {
-    /// Decides for a failure that has no handler. `head` is the head of the response that carried
-    /// it, which `is_unhandled` if that response was not rendered for the failure.
-    pub(super) fn decide_default(
+    /// Responds to a failure that has no handler. `head` is the head of the response that carried
+    /// it, which `is_unhandled` if that response was not rendered for the failure. `inner` is the
+    /// report that an inner layer has left.
+    pub(super) fn respond_by_default(
         &self,
-        failure: &mut Failure,
+        failure: Failure,
+        head: Option<Parts>,
+        is_unhandled: bool,
+        inner: Option<PendingReport>,
+        upgrade: &mut Option<Box<Upgrade>>,
+    ) -> Response<AnswerBody> {
+        let mut failure = FailureToRender::new(failure, self);
+        let decided = contain(|| self.decide_default(&mut failure, head, is_unhandled, upgrade));
+        self.settle_default(decided, failure.into_failure(), inner)
+    }
+
+    fn decide_default(
+        &self,
+        failure: &mut FailureToRender,
         head: Option<Parts>,
         is_unhandled: bool,
         upgrade: &mut Option<Box<Upgrade>>,
     ) -> Decision {
         let mut rejection = None;
-        if let Some(exception) = failure.websocket_exception() {
-            match self.close_or_reject(exception, upgrade, failure.id.as_deref()) {
+        let it: &Failure = (*failure).as_ref();
+        if let Some(exception) = it.websocket_exception() {
+            match self.close_or_reject(exception, upgrade, it.id.as_deref()) {
                 Ok(closed) => return closed,
                 Err(exception) => rejection = Some(exception),
             }
         } else if upgrade.is_some() {
-            let exception = failure.http_exception();
+            let exception = it.http_exception();
             let closed = exception.and_then(|exception| close_for_http(&exception, upgrade));
             if let Some(closed) = closed {
                 return closed;
             }
         }
-        // Observers receive the exception with its headers.
-        let keep_headers = !self.handling.observers.is_empty();
-        let id = failure.id.clone();
-        let caught = self.catch_for_renderer(failure);
-        let is_carried = head.is_some();
-        let mut response = match head {
-            Some(head) => Response::from_parts(head, AnswerBody::from(Bytes::new())),
-            None => empty_response(),
+        let format = self.format;
+        let render = |exception: &_, it: &FailureToRender| {
+            self.render(exception, it.caught(), it.as_ref().id.as_deref())
         };
-        render_failure(
-            &mut response,
-            failure,
-            rejection,
-            self.format,
-            |response, exception| {
-                let render = |exception: &_| self.render(exception, caught.as_ref(), id.as_deref());
-                match is_carried {
-                    true => rerender_into(response, exception, render, self.format, is_unhandled),
-                    false => render_into(response, exception, render, self.format, keep_headers),
-                }
-            },
-        );
-        ignore_panic(|| drop(caught));
+        let mut response;
+        if let Some(head) = head {
+            response = Response::from_parts(head, AnswerBody::from(Bytes::new()));
+            let render = |exception: &_| render(exception, failure);
+            rerender_failure(&mut response, it, rejection, render, format, is_unhandled);
+        } else {
+            response = empty_response();
+            // Observers receive the exception with its headers.
+            let keep = !self.handling.observers.is_empty();
+            render_failure(&mut response, failure, rejection, render, format, keep);
+        }
         self.finish_head(&mut response);
-        self.set_id(response.headers_mut(), id.as_deref());
+        let id = (*failure).as_ref().id.as_deref();
+        self.set_id(response.headers_mut(), id);
         decision(response)
     }
 
-    /// Reports a failure for which a default was decided, or leaves it to an outer layer. `inner`
-    /// is the report that an inner layer has left.
-    pub(super) fn settle_default(
+    /// Reports a failure for which a default was decided, or leaves it to an outer layer.
+    fn settle_default(
         &self,
         decided: thread::Result<Decision>,
         failure: Failure,
@@ -195,7 +200,7 @@ impl RequestContext {
     fn render_reply(&self, mut exception: HttpException, caught: &Caught) -> Response<AnswerBody> {
         let mut response = empty_response();
         let render = |exception: &_| self.render(exception, Some(caught), caught.id());
-        render_into(&mut response, &mut exception, render, self.format, false);
+        render_reply_into(&mut response, &mut exception, render, self.format);
         // Its source is user code.
         ignore_panic(|| drop(exception));
         self.finish_head(&mut response);
@@ -256,40 +261,3 @@ fn decision(response: Response<AnswerBody>) -> Decision {
     let outcome = Outcome::of(&response);
     (response, outcome)
 }
-
-/// Adds the headers that layers between the failure and this one have set.
-///
-/// The handler decides on the exception's own headers. An adopted response's headers and those of
-/// layers in between look alike, so that all of them stay.
-fn keep_headers(response: &mut Response<AnswerBody>, carried: &HeaderMap, failure: &Failure) {
-    let status = response.status();
-    let reply = response.headers_mut();
-    let own = match failure.as_exception() {
-        Some(Exception::Http(exception)) if failure.mechanism != Mechanism::Adopted => {
-            exception.headers_if_any()
-        }
-        _ => None,
-    };
-    let is_own = |name: &HeaderName, value: &HeaderValue| {
-        own.is_some_and(|own| own.get_all(name).iter().any(|other| other == value))
-    };
-    let mut kept: Vec<(HeaderName, HeaderValue)> = Vec::new();
-    for (name, value) in carried {
-        let is_of_body = describes_only_body(name, status) || FRAMING.contains(name);
-        let is_replied = match ADDITIVE.contains(name) {
-            true => reply.get_all(name).iter().any(|replied| replied == value),
-            false => reply.contains_key(name),
-        };
-        let is_grpc = name.as_str().starts_with("grpc-");
-        if !is_of_body && !is_replied && !is_grpc && !is_own(name, value) {
-            kept.push((name.clone(), value.clone()));
-        }
-    }
-    for (name, value) in kept {
-        // A full map is full: the reply's own headers come first.
-        let _ = reply.try_append(name, value);
-    }
-}
-
-/// Headers whose lines do not replace each other (RFC 6265, section 3; RFC 9110, section 12.5.5).
-const ADDITIVE: [HeaderName; 2] = [SET_COOKIE, VARY];

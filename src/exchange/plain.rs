@@ -31,7 +31,7 @@ use crate::{
     render::{
         framing::without_body,
         render_json,
-        response::{empty_response, fallback_response, render_failure, render_into, rerender_into},
+        response::{empty_response, fallback_response, render_failure, rerender_failure},
     },
     report::{self, Outcome, emit},
     unwind::{contain, ignore_panic},
@@ -105,8 +105,9 @@ impl Exchange for PlainExchange {
             let (head, body) = response.into_parts();
             ignore_panic(|| drop(body));
             let response = Response::from_parts(head, AnswerBody::from(Bytes::new()));
-            let response = self.respond(response, failure, report, |response, exception| {
-                rerender_into(response, exception, render_json, self.format, is_unhandled);
+            let format = self.format;
+            let response = self.respond(response, failure, report, |response, failure| {
+                rerender_failure(response, failure, None, render_json, format, is_unhandled);
             });
             return Inspection::Replace(Poll::Ready(response));
         }
@@ -121,8 +122,9 @@ impl Exchange for PlainExchange {
     #[cold]
     fn handle(&mut self, mut failure: Failure, _: &mut Context<'_>) -> Poll<Response<AnswerBody>> {
         failure.may_be_of_request_body = self.may_read_body.get();
-        let response = self.respond(empty_response(), failure, None, |response, exception| {
-            render_into(response, exception, render_json, self.format, false);
+        let response = self.respond(empty_response(), failure, None, |response, failure| {
+            let render = |exception: &_, _: &_| render_json(exception);
+            render_failure(response, failure, None, render, self.format, false);
         });
         Poll::Ready(response)
     }
@@ -171,12 +173,10 @@ impl PlainExchange {
         mut response: Response<AnswerBody>,
         mut failure: Failure,
         inner: Option<PendingReport>,
-        render: impl FnOnce(&mut Response<AnswerBody>, &mut HttpException),
+        render: impl FnOnce(&mut Response<AnswerBody>, &mut Failure),
     ) -> Response<AnswerBody> {
         // An error's `source` is user code.
-        let rendered =
-            contain(|| render_failure(&mut response, &mut failure, None, self.format, render));
-        if let Err(payload) = rendered {
+        if let Err(payload) = contain(|| render(&mut response, &mut failure)) {
             let unfinished = mem::replace(&mut response, self.fall_back(payload));
             ignore_panic(|| drop(unfinished));
         }

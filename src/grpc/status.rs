@@ -47,7 +47,7 @@ pub(crate) fn restrict<B>(response: &mut Response<B>) {
     limit_status(response.headers_mut());
 }
 
-/// Renders `exception` into an empty response, and moves its headers there.
+/// Renders `exception` into an empty response.
 ///
 /// The form is trailers-only, as [gRPC over HTTP/2] calls a status in the head of a response
 /// without a body. gRPC-Web has [the same form][web].
@@ -56,11 +56,11 @@ pub(crate) fn restrict<B>(response: &mut Response<B>) {
 /// [web]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md#protocol-differences-vs-grpc-over-http2
 pub(crate) fn render_into<B>(
     response: &mut Response<B>,
-    exception: &mut HttpException,
+    exception: &HttpException,
     content_type: GrpcContentType,
 ) {
-    if let Some(metadata) = exception.take_headers() {
-        *response.headers_mut() = metadata;
+    if let Some(metadata) = exception.headers_if_any() {
+        *response.headers_mut() = metadata.clone();
     }
     rerender_into(response, exception, content_type);
 }

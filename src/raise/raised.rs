@@ -1,10 +1,13 @@
 //! The value that is raised: an exception, or any other error.
 
-use crate::{error::Error, exception::Exception};
+use crate::{
+    error::{Error, LocatedError},
+    exception::Exception,
+};
 
 /// Exception or other error that is raised.
 ///
-/// An exception is not an [`Error`] here, because that takes two more allocations.
+/// An exception is not an [`Error`] here, because that takes one more allocation.
 #[derive(Debug)]
 pub(crate) enum Raised {
     Exception(Exception),
@@ -40,8 +43,11 @@ impl From<Error> for Raised {
         if !Exception::is_value(&*error) {
             return Self::Error(error);
         }
-        match error.try_take(Exception::downcast) {
-            Ok(exception) => Self::Exception(exception),
+        match error.into_located() {
+            Ok(located) => match located.value.into_exception() {
+                Ok(exception) => Self::Exception(exception),
+                Err(value) => Self::Error(Error::from_located(LocatedError { value, ..located })),
+            },
             Err(error) => Self::Error(error),
         }
     }

@@ -5,7 +5,7 @@ use http::{Response, StatusCode};
 
 use super::{
     render_json,
-    response::{empty_response, handshake_rejection, render_into},
+    response::{empty_response, handshake_rejection, is_replaced, render_into},
 };
 use crate::{
     exception::{Exception, HttpException, WebSocketException},
@@ -30,8 +30,11 @@ use crate::{
 /// ```
 impl<B: From<Bytes>> From<HttpException> for Response<B> {
     fn from(exception: HttpException) -> Self {
-        let mut exception = exception;
-        let mut response = rendered(&mut exception, true);
+        let exception = match is_replaced(&exception) {
+            true => HttpException::new(StatusCode::INTERNAL_SERVER_ERROR),
+            false => exception,
+        };
+        let mut response = rendered(&exception);
         response.extensions_mut().insert(exception);
         response
     }
@@ -51,18 +54,17 @@ impl<B: From<Bytes>> From<HttpException> for Response<B> {
 /// ```
 impl<B: From<Bytes>> From<WebSocketException> for Response<B> {
     fn from(exception: WebSocketException) -> Self {
-        let mut rejection = handshake_rejection(StatusCode::FORBIDDEN, &exception);
-        let mut response = rendered(&mut rejection, false);
+        let rejection = handshake_rejection(StatusCode::FORBIDDEN, &exception);
+        let mut response = rendered(&rejection);
         response.extensions_mut().insert(exception);
         response
     }
 }
 
-/// Returns the default rendering of `exception`, which keeps its headers if `keep_headers`.
-fn rendered<B: From<Bytes>>(exception: &mut HttpException, keep_headers: bool) -> Response<B> {
+/// Returns the default rendering of `exception`.
+fn rendered<B: From<Bytes>>(exception: &HttpException) -> Response<B> {
     let mut response = empty_response();
-    let http = ResponseFormat::Http;
-    render_into(&mut response, exception, render_json, http, keep_headers);
+    render_into(&mut response, exception, render_json, ResponseFormat::Http);
     response
 }
 

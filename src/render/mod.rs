@@ -2,6 +2,7 @@
 #![doc = include_str!("../docs/forms_page.html")]
 
 mod accept;
+mod content;
 mod convert;
 pub(crate) mod framing;
 mod html;

@@ -1,120 +1,174 @@
 //! From an exception to its response: the rules that hold for every renderer.
 
-use bytes::Bytes;
-use http::{
-    HeaderMap, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
-};
+use std::{borrow::Cow, sync::LazyLock};
 
-use super::{Content, IntoParts, framing::drop_framing, json_length, render_json_with_id};
+use bytes::Bytes;
+use http::{Response, StatusCode, header::CONTENT_RANGE};
+
+use super::{
+    IntoParts,
+    content::{fill, is_without_body, render_content, set_body},
+    framing::drop_framing,
+    json_length, render_json_with_id,
+};
 use crate::{
     caught::{Mechanism, failure::Failure},
     diagnostics,
-    exception::{Detail, Exception, HttpException, WebSocketException},
+    exception::{Exception, HttpException, WebSocketException},
     format::ResponseFormat,
     grpc,
-    headers::{FRAMING, describes_body, remove_representation, set},
+    headers::{FRAMING, describes_body, remove_representation},
 };
 
-/// Has `render` render the exception that stands for `failure`, to which no handler has replied.
+/// Returns the exception to render for `failure`, to which no handler has replied.
 ///
 /// `rejection` replaces the 403 for a WebSocket exception.
-#[inline]
-pub(crate) fn render_failure<B>(
-    response: &mut Response<B>,
-    failure: &mut Failure,
+fn exception_to_render(
+    failure: &Failure,
     rejection: Option<HttpException>,
     format: ResponseFormat,
-    render: impl FnOnce(&mut Response<B>, &mut HttpException),
-) {
-    let is_adopted = failure.mechanism == Mechanism::Adopted;
-    let mut known = failure.known_exception();
-    let mut substitute;
-    let mut exception = match (&mut known, failure.as_exception_mut()) {
-        (Some(exception), _) | (None, Some(Exception::Http(exception))) => exception,
+) -> Cow<'_, HttpException> {
+    let exception = match (failure.known_exception(), failure.as_exception()) {
+        (Some(known), _) => Cow::Owned(known),
+        (None, Some(Exception::Http(exception))) => Cow::Borrowed(exception),
         (None, Some(Exception::WebSocket(exception))) => {
             let forbidden = || handshake_rejection(StatusCode::FORBIDDEN, exception);
-            substitute = rejection.unwrap_or_else(forbidden);
-            &mut substitute
+            Cow::Owned(rejection.unwrap_or_else(forbidden))
         }
-        (None, None) => {
-            substitute = HttpException::new(StatusCode::INTERNAL_SERVER_ERROR);
-            &mut substitute
-        }
+        (None, None) => Cow::Borrowed(internal_server_error()),
     };
-    let mut unimplemented;
-    if let (ResponseFormat::Grpc(_), true) = (format, is_adopted) {
-        unimplemented = grpc::no_such_method(exception.clone());
-        exception = &mut unimplemented;
+    match format {
+        ResponseFormat::Grpc(_) if failure.mechanism == Mechanism::Adopted => {
+            Cow::Owned(grpc::no_such_method(exception.into_owned()))
+        }
+        _ => exception,
     }
-    render(response, exception);
 }
 
-/// Renders `exception` into `response`, which is empty, in the format of the request. The
-/// exception's headers are moved there unless `keep_headers`.
+/// Returns the exception that stands for an unknown error and for a panic.
+fn internal_server_error() -> &'static HttpException {
+    static EXCEPTION: LazyLock<HttpException> =
+        LazyLock::new(|| HttpException::new(StatusCode::INTERNAL_SERVER_ERROR));
+    &EXCEPTION
+}
+
+/// Renders the exception that stands for a failure into `response`, which is empty. The exception's
+/// headers are moved there unless `keep_headers`.
+///
+/// `render` receives the exception with its headers.
+#[inline]
+pub(crate) fn render_failure<B: From<Bytes>, F: AsRef<Failure> + AsMut<Failure>, R: IntoParts>(
+    response: &mut Response<B>,
+    failure: &mut F,
+    rejection: Option<HttpException>,
+    render: impl FnOnce(&HttpException, &F) -> R,
+    format: ResponseFormat,
+    keep_headers: bool,
+) {
+    let mut exception = exception_to_render((*failure).as_ref(), rejection, format);
+    if is_replaced(&exception) {
+        exception = Cow::Borrowed(internal_server_error());
+    }
+    if let ResponseFormat::Grpc(content_type) = format {
+        return grpc::render_into(response, &exception, content_type);
+    }
+    let status = exception.status();
+    let content = render_content(&exception, status, |exception| render(exception, failure));
+    let headers = match exception {
+        Cow::Owned(mut exception) => exception.take_headers(),
+        Cow::Borrowed(exception) => match exception.headers_if_any() {
+            None => None,
+            Some(headers) if keep_headers => Some(headers.clone()),
+            Some(_) => failure.as_mut().take_headers(),
+        },
+    };
+    fill(response, status, headers, content, format);
+}
+
+/// Renders the exception that stands for a failure in place of the body that `response` had, as
+/// [`rerender_into`] does.
+pub(crate) fn rerender_failure<B: From<Bytes>, R: IntoParts>(
+    response: &mut Response<B>,
+    failure: &Failure,
+    rejection: Option<HttpException>,
+    render: impl FnOnce(&HttpException) -> R,
+    format: ResponseFormat,
+    is_unhandled: bool,
+) {
+    let exception = exception_to_render(failure, rejection, format);
+    rerender_into(response, &exception, render, format, is_unhandled);
+}
+
+/// Renders `exception` into `response`, which is empty, in the format of the request.
 pub(crate) fn render_into<B: From<Bytes>, R: IntoParts>(
+    response: &mut Response<B>,
+    exception: &HttpException,
+    render: impl FnOnce(&HttpException) -> R,
+    format: ResponseFormat,
+) {
+    let exception = match is_replaced(exception) {
+        true => internal_server_error(),
+        false => exception,
+    };
+    if let ResponseFormat::Grpc(content_type) = format {
+        return grpc::render_into(response, exception, content_type);
+    }
+    let status = exception.status();
+    let content = render_content(exception, status, render);
+    fill(
+        response,
+        status,
+        exception.headers_if_any().cloned(),
+        content,
+        format,
+    );
+}
+
+/// Renders `exception` as [`render_into`] does, and moves its headers.
+pub(crate) fn render_reply_into<B: From<Bytes>, R: IntoParts>(
     response: &mut Response<B>,
     exception: &mut HttpException,
     render: impl FnOnce(&HttpException) -> R,
     format: ResponseFormat,
-    keep_headers: bool,
 ) {
-    replace_informational(exception);
-    if let ResponseFormat::Grpc(content_type) = format {
-        return grpc::render_into(response, exception, content_type);
+    let status = exception.status();
+    if status.is_informational() || matches!(format, ResponseFormat::Grpc(_)) {
+        return render_into(response, exception, render, format);
     }
-    *response.status_mut() = exception.status();
-    let headers = if keep_headers {
-        exception.headers_if_any().cloned()
-    } else {
-        exception.take_headers()
-    };
-    if let Some(mut headers) = headers {
-        drop_framing(&mut headers, exception.status());
-        *response.headers_mut() = headers;
-    }
-    set_body(response, exception, render, format);
+    let content = render_content(exception, status, render);
+    fill(response, status, exception.take_headers(), content, format);
 }
 
-/// Sets the status of a response that was rendered for another exception, and adds the headers of
-/// `exception`.
-fn set_head<B>(response: &mut Response<B>, exception: &mut HttpException) {
-    replace_informational(exception);
-    *response.status_mut() = exception.status();
-    let Some(mut added) = exception.headers_if_any().cloned() else {
-        return;
-    };
-    drop_framing(&mut added, exception.status());
-    for (name, value) in &added {
-        // A full map is full.
-        let _ = response.headers_mut().try_append(name, value.clone());
-    }
-}
-
-/// Replaces an exception with an informational status, which cannot end an exchange.
-fn replace_informational(exception: &mut HttpException) {
-    if exception.status().is_informational() {
+/// Returns whether a plain 500 replaces an exception, because an informational status cannot end an
+/// exchange.
+pub(super) fn is_replaced(exception: &HttpException) -> bool {
+    let is_informational = exception.status().is_informational();
+    if is_informational {
         diagnostics::informational_status(exception.status());
-        *exception = HttpException::new(StatusCode::INTERNAL_SERVER_ERROR);
     }
+    is_informational
 }
 
 /// Renders `exception` in place of the body that `response` had. The head stays, except for the
 /// headers that describe the old body. If `is_unhandled`, the head is not that of `exception` yet.
-pub(crate) fn rerender_into<B: From<Bytes>, R: IntoParts>(
+fn rerender_into<B: From<Bytes>, R: IntoParts>(
     response: &mut Response<B>,
-    exception: &mut HttpException,
+    mut exception: &HttpException,
     render: impl FnOnce(&HttpException) -> R,
     format: ResponseFormat,
     is_unhandled: bool,
 ) {
     if is_unhandled {
+        if is_replaced(exception) {
+            exception = internal_server_error();
+        }
         set_head(response, exception);
     }
     if let ResponseFormat::Grpc(content_type) = format {
         return grpc::rerender_into(response, exception, content_type);
     }
     let status = response.status();
+    let content = render_content(exception, status, render);
     let headers = response.headers_mut();
     remove_representation(headers, status);
     let has_range = headers.contains_key(CONTENT_RANGE);
@@ -126,66 +180,21 @@ pub(crate) fn rerender_into<B: From<Bytes>, R: IntoParts>(
             let _ = headers.try_append(name, value.clone());
         }
     }
-    set_body(response, exception, render, format);
+    set_body(response, content, format);
 }
 
-/// Sets the body, and the headers that describe it, for the response's status.
-fn set_body<B: From<Bytes>, R: IntoParts>(
-    response: &mut Response<B>,
-    exception: &HttpException,
-    render: impl FnOnce(&HttpException) -> R,
-    format: ResponseFormat,
-) {
-    let status = response.status();
-    if is_without_body(status, exception) {
-        let headers = response.headers_mut();
-        headers.remove(CONTENT_TYPE);
-        if !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-            set(headers, CONTENT_LENGTH, 0);
-        }
+/// Sets the status of a response that was rendered for another exception, and adds the headers of
+/// `exception`.
+fn set_head<B>(response: &mut Response<B>, exception: &HttpException) {
+    *response.status_mut() = exception.status();
+    let Some(mut added) = exception.headers_if_any().cloned() else {
         return;
-    }
-    let (Content { content_type, body }, added) = render(exception).into_parts();
-    let headers = response.headers_mut();
-    if headers.is_empty() || !headers.contains_key(CONTENT_TYPE) {
-        set(headers, CONTENT_TYPE, content_type);
-    }
-    if let Some(added) = added {
-        append_of_renderer(headers, *added, status);
-    }
-    match format {
-        // The length of the body that a `GET` would receive (RFC 9110, section 9.3.2). The server
-        // cannot derive it from a body that is not sent.
-        ResponseFormat::Head => set(headers, CONTENT_LENGTH, body.len()),
-        ResponseFormat::HeadOfUnknownLength => {}
-        ResponseFormat::Http | ResponseFormat::Grpc(_) => *response.body_mut() = body.into(),
-    }
-}
-
-/// Appends the headers of a renderer. A line that is there already comes from a rendering that this
-/// one replaces, such as an inner layer's `vary`.
-#[cold]
-fn append_of_renderer(headers: &mut HeaderMap, mut added: HeaderMap, status: StatusCode) {
-    drop_framing(&mut added, status);
+    };
+    drop_framing(&mut added, exception.status());
     for (name, value) in &added {
-        if !headers.get_all(name).iter().any(|line| line == value) {
-            // A full map is full.
-            let _ = headers.try_append(name, value.clone());
-        }
+        // A full map is full.
+        let _ = response.headers_mut().try_append(name, value.clone());
     }
-}
-
-/// Returns whether the response has no body: with a 204, 205 and 304 (RFC 9110, sections 15.3.5,
-/// 15.3.6 and 15.4.5), and with another redirection unless the exception has a detail.
-///
-/// A client that follows a redirection shows no body. Its status alone says nothing to a reader.
-fn is_without_body(status: StatusCode, exception: &HttpException) -> bool {
-    let is_redirection = status.is_redirection() && matches!(exception.detail(), Detail::Canonical);
-    is_redirection
-        || matches!(
-            status,
-            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
-        )
 }
 
 /// Returns the length of the body of an exception's conversion into a response, or `None` if it has
@@ -200,13 +209,8 @@ pub(crate) fn fallback_response<B: From<Bytes>>(
     id: Option<&str>,
 ) -> Response<B> {
     let mut response = empty_response();
-    render_into(
-        &mut response,
-        &mut HttpException::new(StatusCode::INTERNAL_SERVER_ERROR),
-        |exception| render_json_with_id(exception, id),
-        format,
-        false,
-    );
+    let render = |exception: &_| render_json_with_id(exception, id);
+    render_into(&mut response, internal_server_error(), render, format);
     response
 }
 
