@@ -22,14 +22,13 @@ pub(super) fn members(snapshot: &Snapshot) -> Value {
             })
         })
         .collect();
-    let backtrace: Vec<_> = snapshot
-        .frames
-        .iter()
+    // The others are on the page.
+    let frames = snapshot.frames.iter().filter(|shown| shown.is_open());
+    let backtrace: Vec<_> = frames
         .map(|shown| {
             json!({
                 "function": shown.frame.function(),
                 "location": location(shown.location.as_ref()),
-                "origin": format!("{:?}", shown.frame.origin()).to_lowercase(),
             })
         })
         .collect();

@@ -59,6 +59,7 @@ pub struct DebugPage {
 #[derive(Clone)]
 struct Options {
     is_on: bool,
+    has_members: bool,
     editor: Editor,
     hosts: Vec<String>,
     blanked: Vec<HeaderName>,
@@ -73,6 +74,7 @@ impl DebugPage {
         Self {
             options: Arc::new(Options {
                 is_on: cfg!(debug_assertions),
+                has_members: true,
                 editor: Editor::from_env(),
                 hosts: Vec::new(),
                 blanked: Vec::new(),
@@ -120,6 +122,18 @@ impl DebugPage {
     /// ```
     pub fn editor(self, template: impl Into<Cow<'static, str>>) -> Self {
         self.with(|options| options.editor = Editor::new(template.into()))
+    }
+
+    /// Adds no member to JSON: only browsers see more than clients elsewhere. For clients that
+    /// refuse unknown members.
+    ///
+    /// ```
+    /// use tower_exception::debug_page::DebugPage;
+    ///
+    /// let page = DebugPage::new().without_members();
+    /// ```
+    pub fn without_members(self) -> Self {
+        self.with(|options| options.has_members = false)
     }
 
     /// Adds a name of this machine, such as `shop.test`, under which the page may be seen.

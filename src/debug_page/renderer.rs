@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc};
 use http::{
     HeaderName, HeaderValue,
     header::{
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
+        X_CONTENT_TYPE_OPTIONS,
     },
 };
 
@@ -71,19 +72,24 @@ impl DebugRenderer {
         caught: &Caught,
         rendered: &Rendered,
     ) -> Result<Option<Rendered>, fmt::Error> {
+        let options = &self.page.options;
         let outcome = Outcome::Status(exception.status());
-        let snapshot = self.page.snapshot(caught, outcome);
         let content_type = rendered.content_type().to_str().unwrap_or_default();
         // The usual response is first, since that is what a client without a preference gets.
         let offers = [content_type, HTML].map(MediaType::read);
-        let is_html = content_type.starts_with("text/html");
-        if !is_html && preferred(caught.request().accept(), &offers) != Some(1) {
+        let is_html = content_type.starts_with("text/html")
+            || preferred(caught.request().accept(), &offers) == Some(1);
+        if !is_html && !options.has_members {
+            return Ok(None);
+        }
+        let snapshot = self.page.snapshot(caught, outcome);
+        if !is_html {
             let with_members = with_members(rendered, &snapshot);
             return Ok(with_members.map(|it| it.with_header(CACHE_CONTROL, NO_STORE)));
         }
         let snapshot = snapshot.with_response(rendered);
         let history = self.page.history.path.get().map(String::as_str);
-        let document = failure_page(&snapshot, &self.page.options.editor, history)?;
+        let document = failure_page(&snapshot, &options.editor, history)?;
         let headers = headers_of(&document).into_iter().flatten();
         let page = Rendered::new(HeaderValue::from_static(HTML), document.html);
         let page = headers.fold(page, |page, (name, value)| page.with_header(name, value));
@@ -100,7 +106,10 @@ impl Render for DebugRenderer {
             None => Json.render(exception, caught),
         };
         let is_error = exception.status().as_u16() >= 400;
-        if !is_error || !self.page.admits(&Visitor::of(caught.request())) {
+        // The exception's own type would be that of the page too.
+        let own_headers = exception.headers_if_any();
+        let has_type = own_headers.is_some_and(|headers| headers.contains_key(CONTENT_TYPE));
+        if !is_error || has_type || !self.page.admits(&Visitor::of(caught.request())) {
             return rendered;
         }
         // The page shows texts of user code. If that fails, the response is the usual one.

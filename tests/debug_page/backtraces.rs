@@ -56,4 +56,11 @@ async fn the_frames_of_the_application_are_open_and_others_are_folded() {
             .contains("axum")
     );
     assert!(page.texts(".code .on")[0].contains("panic!("));
+    let json: serde_json::Value = serde_json::from_slice(&server.get("/").await.body).unwrap();
+    let backtrace = json["debug"]["backtrace"].as_array().unwrap();
+    assert_eq!(
+        backtrace[0]["function"],
+        "debug_page::backtraces::innermost"
+    );
+    assert_eq!(backtrace.len(), functions.len());
 }

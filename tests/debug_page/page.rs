@@ -7,7 +7,7 @@ use axum::{
     response::{Html as AxumHtml, IntoResponse},
     routing::get,
 };
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 use tower_exception::{
     Caught, ExceptionLayer, HttpException, Ids, Result,
@@ -54,6 +54,11 @@ async fn panics() {
     panic!("no <b>reason</b>")
 }
 
+async fn typed() -> HttpException {
+    let header = HeaderValue::from_static("application/vnd.shop+json");
+    HttpException::gone(json!([1])).with_header(CONTENT_TYPE, header)
+}
+
 fn layer() -> ExceptionLayer<Configured> {
     ExceptionLayer::new()
         .adopt_error_responses()
@@ -74,6 +79,7 @@ async fn serve(layer: ExceptionLayer<impl LayerConfig>) -> Server {
             "/item/{id}",
             get(async || HttpException::not_found("no item")),
         )
+        .route("/typed", get(typed))
         .nest("/nested", inner)
         .layer(layer);
     Server::start(app).await
@@ -294,10 +300,16 @@ async fn the_response_to_a_head_has_the_headers_of_the_page() {
 }
 
 #[tokio::test]
-async fn a_reply_of_a_handler_and_a_redirection_stay() {
+async fn a_reply_of_a_handler_a_type_of_an_exception_and_a_redirection_stay() {
     let handled = layer().on(|_: Caught<NoPrice>| AxumHtml("handled").into_response());
     let server = serve(handled).await;
     assert_eq!(server.send(browser("/error")).await.text(), "handled");
+    let typed = server.send(browser("/typed")).await;
+    assert_eq!(
+        typed.header("content-type"),
+        Some("application/vnd.shop+json")
+    );
+    assert_eq!(typed.text(), r#"{"detail":[1]}"#);
     let redirect = server.send(browser("/redirect")).await;
     assert_eq!((redirect.status.as_u16(), redirect.text()), (303, ""));
 }
@@ -328,6 +340,20 @@ async fn an_error_that_cannot_be_shown_has_its_usual_response() {
     let received = server.send(browser("/")).await;
     assert_eq!(received.status, 500);
     assert_eq!(Parsed::of(&received).text("h1"), "");
+}
+
+#[tokio::test]
+async fn json_stays_as_it_is_without_members() {
+    let page = page_for_tests().without_members();
+    let server = serve(ExceptionLayer::new().with_debug_page(page)).await;
+    assert_eq!(
+        server.get("/item/2").await.text(),
+        r#"{"detail":"no item"}"#
+    );
+    assert_eq!(
+        Parsed::of(&server.send(browser("/item/2")).await).text("h1"),
+        "no item"
+    );
 }
 
 #[tokio::test]
