@@ -10,8 +10,7 @@ use crate::{
         app,
         shop::{ItemId, shop_client::ShopClient},
     },
-    problem::assert_is_problem,
-    support::{PROTOCOLS, Received, Server, request},
+    support::{PROTOCOLS, Received, Server, problem_document::problem_in, request},
 };
 
 /// The `Accept` header of Chromium when a link is followed.
@@ -28,22 +27,12 @@ async fn ask(server: &Server, path: &str, accept: &'static str) -> Received {
     server.send(request).await
 }
 
-fn problem(received: &Received) -> Value {
-    assert_eq!(
-        received.header("content-type"),
-        Some("application/problem+json")
-    );
-    let problem = serde_json::from_slice(&received.body).unwrap();
-    assert_is_problem(&problem, received.status);
-    problem
-}
-
 #[tokio::test]
 async fn one_exception_has_the_form_that_each_client_reads() {
     let server = Server::start_axum(app()).await;
     let received = ask(&server, "/items/7", CURL).await;
     assert_eq!(received.status, 409);
-    let mut problem = problem(&received);
+    let mut problem = problem_in(&received);
     let id = problem["error_id"].take();
     assert_eq!(received.header("x-request-id"), id.as_str());
     let expected = json!({
@@ -112,7 +101,7 @@ async fn every_address_of_the_page_has_a_problem_document_for_programs() {
     ] {
         let received = ask(&server, path, CURL).await;
         assert_eq!(received.status, status, "{path}");
-        let problem = problem(&received);
+        let problem = problem_in(&received);
         assert_eq!(
             problem.get("detail").and_then(Value::as_str),
             detail,
@@ -150,7 +139,7 @@ async fn an_order_has_all_its_faults() {
             order.headers_mut().insert("content-type", json);
             let received = client.exchange(order).await.unwrap();
             assert_eq!(received.status, status);
-            let problem = problem(&received);
+            let problem = problem_in(&received);
             let faults = problem["errors"].as_array().unwrap().iter();
             let found: Vec<_> = faults.map(|it| it["pointer"].as_str().unwrap()).collect();
             assert_eq!(found, pointers, "{body}");

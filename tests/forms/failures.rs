@@ -17,9 +17,8 @@ use tower_exception::{
     render::{Html, Json, Negotiated, Problem, Render, Text},
 };
 
-use crate::{
-    problem::assert_is_problem,
-    support::{PROTOCOLS, Received, SECRET_TEXT, SecretError, Server, request},
+use crate::support::{
+    PROTOCOLS, Received, SECRET_TEXT, SecretError, Server, problem_document::problem_in, request,
 };
 
 async fn known() -> Result<(), Error> {
@@ -177,8 +176,7 @@ fn check_json(row: &Row, received: &Received) {
 
 fn check_problem(row: &Row, received: &Received) {
     let (path, status, reason, detail, _) = row;
-    let body: Value = serde_json::from_slice(&received.body).unwrap();
-    assert_is_problem(&body, received.status);
+    let body = problem_in(received);
     let mut expected = json!({ "title": reason, "status": status });
     match detail {
         Value::Null => {}

@@ -19,7 +19,9 @@ use tower_exception::{
     render::{Html, Json, Negotiated, Problem, Render, Rendered, Text, WithMediaType},
 };
 
-use crate::support::{PROTOCOLS, Protocol, Received, Server, request};
+use crate::support::{
+    PROTOCOLS, Protocol, Received, Server, problem_document::problem_in, request, within,
+};
 
 fn forms() -> Negotiated {
     Negotiated::new(Problem::new()).or(Html::new()).or(Text)
@@ -167,7 +169,7 @@ async fn a_grpc_client_receives_a_status_whatever_it_accepts() {
 }
 
 #[tokio::test]
-async fn a_header_of_any_size_is_answered() {
+async fn a_header_of_any_size_is_answered_over_both_versions() {
     let server = Server::start(app().layer(layer())).await;
     let mut ranges = String::new();
     for number in 0..10_000 {
@@ -186,10 +188,75 @@ async fn a_header_of_any_size_is_answered() {
             "text/html; charset=utf-8",
         ),
     ] {
-        let received = ask(&server, &[&accept]).await;
-        assert_eq!(received.status, 410);
-        assert_eq!(form(&received), expected, "{}", &accept[..20]);
+        for protocol in PROTOCOLS {
+            let received = ask_over(protocol, &server, accept.as_bytes()).await;
+            assert_eq!(received.status, 410);
+            assert_eq!(form(&received), expected, "{protocol:?} {}", &accept[..20]);
+            if expected == "application/problem+json" {
+                problem_in(&received);
+            }
+        }
     }
+}
+
+async fn ask_over(protocol: Protocol, server: &Server, accept: &[u8]) -> Received {
+    let mut request = request(Method::GET, "/");
+    let accept = HeaderValue::from_bytes(accept).unwrap();
+    request.headers_mut().insert("accept", accept);
+    let mut client = server.connect(protocol).await;
+    client.exchange(request).await.unwrap()
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_get_the_first_form() {
+    let server = Server::start(app().layer(layer())).await;
+    for protocol in PROTOCOLS {
+        // Other control characters cannot be sent (RFC 9110, section 5.5), as below.
+        for accept in [
+            &b"text/html\t\xff"[..],
+            b"\x80\xfe/html",
+            b"text/html;a=\"\xff\x80",
+        ] {
+            let received = ask_over(protocol, &server, accept).await;
+            assert_eq!(
+                problem_in(&received)["status"],
+                410,
+                "{protocol:?} {accept:?}"
+            );
+        }
+        let quoted = ask_over(protocol, &server, b"text/html;a=\"\t\xff\", text/plain").await;
+        assert_eq!(form(&quoted), "text/plain; charset=utf-8");
+    }
+}
+
+#[tokio::test]
+async fn control_characters_in_the_header_stop_at_the_http_library() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let server = Server::start(app().layer(layer())).await;
+    for control in (0..32_u8)
+        .chain([127])
+        .filter(|byte| !b"\t\r\n".contains(byte))
+    {
+        let mut socket = tokio::net::TcpStream::connect(server.address())
+            .await
+            .unwrap();
+        let mut bytes = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: a".to_vec();
+        bytes.extend([control]);
+        bytes.extend(b"/b\r\n\r\n");
+        socket.write_all(&bytes).await.unwrap();
+        let mut response = String::new();
+        within(socket.read_to_string(&mut response)).await.unwrap();
+        assert!(
+            response.starts_with("HTTP/1.1 400 "),
+            "{control}: {response}"
+        );
+    }
+    // The server serves on.
+    assert_eq!(
+        form(&ask(&server, &["text/plain"]).await),
+        "text/plain; charset=utf-8"
+    );
 }
 
 #[tokio::test]

@@ -7,30 +7,15 @@ use tower_exception::{
     render::{Members, Problem, request_path},
 };
 
-use crate::caught::{body_of, render, render_for};
+use crate::{
+    caught::{body_of, render, render_for},
+    support::problem_document::problem_document,
+};
 
 fn document(problem: &Problem, exception: &HttpException) -> Value {
     let rendered = render(problem, exception);
     assert_eq!(rendered.content_type(), "application/problem+json");
-    let document = serde_json::from_slice(rendered.body()).unwrap();
-    assert_is_problem(&document, exception.status());
-    document
-}
-
-/// Checks the types of the members (RFC 9457, section 3.1).
-pub fn assert_is_problem(document: &Value, status: StatusCode) {
-    assert!(document.is_object(), "{document}");
-    for name in ["type", "title", "detail", "instance"] {
-        if let Some(member) = document.get(name) {
-            assert!(member.is_string(), "{name}: {document}");
-        }
-    }
-    for name in ["type", "instance"] {
-        if let Some(Value::String(uri)) = document.get(name) {
-            assert!(uri.parse::<http::Uri>().is_ok(), "{name}: {document}");
-        }
-    }
-    assert_eq!(document["status"], status.as_u16(), "{document}");
+    problem_document(rendered.body(), exception.status())
 }
 
 fn body(exception: HttpException) -> String {
@@ -97,8 +82,7 @@ fn the_path_of_the_request_is_an_instance_and_never_another_host() {
         ("//evil.example/x", "/.//evil.example/x"),
     ] {
         let rendered = render_for(&problem, &exception, path, &[]);
-        let document: Value = serde_json::from_slice(rendered.body()).unwrap();
-        assert_is_problem(&document, exception.status());
+        let document = problem_document(rendered.body(), exception.status());
         assert_eq!(document["instance"], expected);
     }
     let without = Problem::new().instance(|_: &Caught| None);
@@ -173,4 +157,42 @@ fn an_exception_brings_its_own_type_title_code_and_members() {
     let exception = exception.with_type("/problems/stock");
     let document = document(&problem, &exception);
     assert_eq!(document["type"], "/problems/stock");
+}
+
+#[test]
+fn a_document_that_breaks_a_rule_is_found() {
+    let breaks = |document: &str| {
+        let body = document.to_owned();
+        let checked =
+            std::panic::catch_unwind(move || problem_document(body.as_bytes(), StatusCode::GONE));
+        *checked.unwrap_err().downcast::<String>().unwrap()
+    };
+    for (document, rule) in [
+        ("[]", "an object"),
+        (r#"{"status":410,"left":1,"left":1}"#, "two members `left`"),
+        (r#"{"status":"410"}"#, "status: not the status"),
+        (r#"{"status":404}"#, "status: not the status"),
+        (r#"{"type":"a b"}"#, "type: no URI reference"),
+        (r#"{"instance":"/%zz"}"#, "instance: no URI reference"),
+        (r#"{"title":" "}"#, "title: blank"),
+        (r#"{"detail":["a"]}"#, "detail: no text"),
+        (r#"{"type":null}"#, "type: no text"),
+        (r#"{"a-b":1}"#, "a-b: no name of an extension"),
+        (
+            r#"{"errors":[{"detail":"x","pointer":"/a"}]}"#,
+            "no fragment",
+        ),
+        (
+            r##"{"errors":[{"detail":"x","pointer":"#a"}]}"##,
+            "no JSON pointer",
+        ),
+        (r##"{"errors":[{"pointer":"#/a"}]}"##, "without a detail"),
+    ] {
+        let found = breaks(document);
+        assert!(found.contains(rule), "{found}");
+    }
+    for reference in ["about:blank", "../gone?a#b", "tag:shop,2026:gone", ""] {
+        let document = json!({ "type": reference, "status": 410, "errors": ["a", 1] });
+        problem_document(document.to_string().as_bytes(), StatusCode::GONE);
+    }
 }

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use tower_exception::{HttpException, render::Problem};
 
 use crate::{
-    caught::{body_of, render},
+    caught::render,
     supplemented,
-    support::log::Log,
+    support::{log::Log, problem_document::problem_document},
 };
 
 fn parse(document: Value) -> ProblemDetails<Map<String, Value>> {
@@ -29,15 +29,15 @@ fn a_document_is_the_same_after_both_conversions() {
             .at_query("page", "is odd"),
     ] {
         let rendered = render(&Problem::new(), &exception);
-        let document: Value = serde_json::from_str(body_of(&rendered)).unwrap();
+        let document = problem_document(rendered.body(), exception.status());
         let details = ProblemDetails::from(exception);
         assert_eq!(serde_json::to_value(&details).unwrap(), document);
         assert_eq!(details, parse(document));
     }
     let received = HttpException::from(ProblemDetails::from(supplemented()));
     let rendered = [received, supplemented()].map(|exception| {
-        let json = body_of(&render(&Problem::new(), &exception)).to_owned();
-        serde_json::from_str::<Value>(&json).unwrap()
+        let rendered = render(&Problem::new(), &exception);
+        problem_document(rendered.body(), exception.status())
     });
     assert_eq!(rendered[0], rendered[1]);
 }

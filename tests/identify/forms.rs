@@ -5,7 +5,7 @@ use tower_exception::{
     render::{Html, Json, Negotiated, Page, Problem, Rendered, Text},
 };
 
-use crate::{ID, get, layer, serve};
+use crate::{ID, get, layer, serve, support::problem_document::problem_in};
 
 async fn received(
     layer: tower_exception::ExceptionLayer<tower_exception::config::Configured>,
@@ -13,6 +13,9 @@ async fn received(
     let server = serve(layer).await;
     let received = server.send(get("/raised", &[("x-request-id", ID)])).await;
     assert_eq!(received.header("x-request-id"), Some(ID));
+    if received.header("content-type") == Some("application/problem+json") {
+        problem_in(&received);
+    }
     received.text().to_owned()
 }
 

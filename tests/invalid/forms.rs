@@ -16,7 +16,9 @@ use tower_exception::{
 use crate::{
     invalid,
     support::{
-        PROTOCOLS, Server, request,
+        PROTOCOLS, Server,
+        problem_document::problem_in,
+        request,
         websocket::{closed, connect},
     },
 };
@@ -118,7 +120,7 @@ async fn a_detail_takes_the_place_of_the_list_in_fastapis_form_only() {
 
     let problem = ExceptionLayer::new().with_renderer(Problem::new());
     let server = serve(problem, Exit::Attached, with_detail).await;
-    let body: Value = serde_json::from_slice(&server.get("/").await.body).unwrap();
+    let body = problem_in(&server.get("/").await);
     assert_eq!(body["detail"], "the order is invalid");
     assert_eq!(body["errors"].as_array().unwrap().len(), 6);
 }
@@ -128,11 +130,7 @@ async fn a_problem_document_has_each_fault_with_its_pointer_or_its_parameter() {
     let problem = ExceptionLayer::new().with_renderer(Problem::new());
     let server = serve(problem, Exit::Raised, invalid).await;
     let received = server.get("/").await;
-    assert_eq!(
-        received.header("content-type"),
-        Some("application/problem+json")
-    );
-    let body: Value = serde_json::from_slice(&received.body).unwrap();
+    let body = problem_in(&received);
     let expected = json!({ "title": "Unprocessable Entity", "status": 422, "errors": [
         { "detail": "must be positive", "pointer": "#/items/3/price", "code": "value_error" },
         { "detail": "Field required", "pointer": "#/a~1b", "code": "missing" },

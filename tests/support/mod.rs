@@ -15,6 +15,7 @@ mod expected;
 pub mod log;
 mod log_sink;
 mod panic_hook;
+pub mod problem_document;
 mod received;
 mod reports;
 mod server;
