@@ -14,7 +14,7 @@ impl Sources {
     pub(crate) fn of_project() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut sources = Self::default();
-        for folder in ["src", "tests", "benches", "examples"] {
+        for folder in ["src", "tests", "benches", "examples", "fuzz"] {
             sources.read_folder(root, folder);
         }
         for file in ["README.md", "DESIGN.md", "Cargo.toml", ".ci/run"] {
