@@ -7,12 +7,18 @@
 #
 # An input that fails is stored in `fuzz/artifacts`; `cargo +nightly fuzz run TARGET FILE` runs it
 # again. Inputs that were found are stored in the target directory, and the next run begins with
-# them. Needs a nightly toolchain and a compiler of C++. Installs cargo-fuzz.
+# them. Needs a nightly toolchain. Installs cargo-fuzz and a compiler of C++.
 set -euo pipefail
 
 if ! cargo +nightly --version >/dev/null 2>&1; then
     echo 'No nightly toolchain is installed: the fuzz targets are not run.'
     exit 0
+fi
+if ! command -v c++ >/dev/null; then
+    as_root=(env DEBIAN_FRONTEND=noninteractive)
+    [ "$(id -u)" = 0 ] || as_root=(sudo "${as_root[@]}")
+    "${as_root[@]}" apt-get update
+    "${as_root[@]}" apt-get install --yes --no-install-recommends g++
 fi
 if ! cargo fuzz --version >/dev/null 2>&1; then
     cargo install --locked cargo-fuzz
