@@ -14,14 +14,12 @@ use super::{
 };
 #[cfg(feature = "tokio")]
 use crate::error::{downcast_ref, take};
-#[cfg(feature = "tonic")]
-use crate::grpc::tonic::made_of;
 #[cfg(feature = "tokio")]
 use crate::panic_record::take_of_task;
+#[cfg(feature = "tonic")]
+use crate::{error::ErrorValue, grpc::tonic::made_of};
 use crate::{
-    error::{
-        BoxError, BoxedError, Error, ErrorValue, LocatedError, SharedError, boxed, cast, of_payload,
-    },
+    error::{BoxError, BoxedError, Error, LocatedError, SharedError, boxed, cast, of_payload},
     exception::{Exception, HttpException},
     panic_record::{self, ErrorLocation, SharedRecord},
     raise::{

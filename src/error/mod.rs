@@ -9,12 +9,14 @@ mod shared;
 
 use std::error::Error as StdError;
 
+#[cfg(feature = "tonic")]
+pub(crate) use self::located::ErrorValue;
 #[cfg(feature = "debug-page")]
 pub(crate) use self::report::is_report;
 pub(crate) use self::{
     any::BoxedError,
     chain::{MAX_SOURCES, find, is, source, sources},
-    located::{ErrorValue, LocatedError},
+    located::LocatedError,
     report::{backtrace, boxed, cast, of_payload},
     shared::{SharedError, held},
 };
