@@ -17,6 +17,10 @@ const SCHEMES: [&str; 2] = ["light", "dark"];
 const WIDTHS: &str =
     "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]";
 
+/// JavaScript: returns the number of cards that are narrower than their section.
+const NARROW_CARDS: &str = "() => [...document.querySelectorAll('section > .card')]
+    .filter(card => card.offsetWidth < card.parentElement.clientWidth).length";
+
 /// Opens `url` in each window and each scheme, saves a screenshot, and checks that the page sees
 /// `texts` and fits into its window.
 async fn view(chromium: &mut Chromium, url: &str, name: &str, texts: &[&str]) -> Tab {
@@ -25,6 +29,11 @@ async fn view(chromium: &mut Chromium, url: &str, name: &str, texts: &[&str]) ->
     for (width, height, window) in WINDOWS {
         for scheme in SCHEMES {
             tab.show_as(width, height, scheme).await;
+            assert_eq!(
+                tab.call(NARROW_CARDS, json!([])).await,
+                0,
+                "{name} {window}"
+            );
             let widths = tab.call(WIDTHS, json!([])).await;
             assert!(
                 widths[0].as_u64() <= widths[1].as_u64(),

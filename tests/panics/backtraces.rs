@@ -5,7 +5,7 @@ use std::{env, process::Command};
 use axum::{Router, routing::get};
 use tower_exception::{Caught, ExceptionLayer, HttpException, Panic, panics};
 
-use crate::support::Server;
+use crate::support::{Server, panic_hook_runs};
 
 /// Name of the variable that says what a child process has to do.
 const CASE: &str = "CASE_OF_PANICS";
@@ -65,22 +65,60 @@ fn function_that_fails() -> anyhow::Result<String> {
 #[tokio::test]
 #[ignore = "runs in a process of its own"]
 async fn child_with_a_report() {
-    let layer = ExceptionLayer::new().observe(|caught: &Caught, _| {
-        let backtrace = caught.backtrace().map(ToString::to_string);
-        eprintln!("backtrace: {backtrace:?}");
-    });
-    let fails = async || -> tower_exception::Result<String> { Ok(function_that_fails()?) };
+    let layer = ExceptionLayer::new()
+        .on(|error: Caught<std::fmt::Error>| {
+            eprintln!(
+                "backtrace: {:?}",
+                error.backtrace().map(ToString::to_string)
+            );
+            HttpException::internal_server_error("handled")
+        })
+        .on_any(|caught: Caught| {
+            eprintln!(
+                "backtrace: {:?}",
+                caught.backtrace().map(ToString::to_string)
+            );
+            HttpException::internal_server_error("handled")
+        });
+    let fails = async || -> tower_exception::Result<String> {
+        match &*case() {
+            "returned" => Ok(function_that_fails()?),
+            "source" => {
+                let error = tower_exception::Error::from(function_that_fails().unwrap_err());
+                Err(HttpException::bad_gateway("no").with_source(error.into_boxed()))?
+            }
+            _ => function_that_panics_with_an_error(),
+        }
+    };
+    // The hook of the server does not call the previous one for a payload without a text.
+    panic_hook_runs();
+    panics::record();
     let app = Router::new().route("/", get(fails)).layer(layer);
     Server::start(app).await.get("/").await;
 }
 
+#[inline(never)]
+fn function_that_panics_with_an_error() -> ! {
+    std::panic::panic_any(std::fmt::Error)
+}
+
 #[test]
-fn the_backtrace_of_a_report_is_found() {
-    for (rust_backtrace, is_recorded) in [("1", true), ("0", false)] {
-        let stderr = run("backtraces::child_with_a_report", "", Some(rust_backtrace));
-        let line = stderr.lines().find(|line| line.starts_with("backtrace: "));
-        let has_function = line.unwrap().contains("function_that_fails");
-        assert_eq!(has_function, is_recorded, "{stderr}");
+fn the_backtrace_of_a_report_or_of_an_error_that_panics_is_found() {
+    for (case, function) in [
+        ("returned", "function_that_fails"),
+        ("source", "function_that_fails"),
+        ("payload", "function_that_panics_with_an_error"),
+    ] {
+        for (rust_backtrace, is_recorded) in [("1", true), ("0", false)] {
+            let stderr = run(
+                "backtraces::child_with_a_report",
+                case,
+                Some(rust_backtrace),
+            );
+            let line = stderr.lines().find(|line| line.starts_with("backtrace: "));
+            let has_function = line.unwrap().contains(function);
+            assert_eq!(has_function, is_recorded, "{case}: {stderr}");
+        }
     }
 }
 
