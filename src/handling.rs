@@ -17,7 +17,7 @@ use crate::{
     handler::table::{ErasedHandler, Handlers},
     ids::Ids,
     render::{Render, Rendered, render_json_with_id},
-    report::{Observers, Outcome, emit},
+    report::{Outcome, ReportContext, Reporting, emit},
     unwind::{catch_or, ignore_panic},
 };
 
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Clone, Default)]
 pub(crate) struct Handling {
     pub(crate) handlers: Handlers,
-    pub(crate) observers: Observers,
+    pub(crate) reporting: Reporting,
     pub(crate) reveals: Arc<Reveals>,
     pub(crate) renderer: Option<Arc<dyn Render>>,
     /// Whether and how plain error responses are adopted.
@@ -128,25 +128,32 @@ impl RequestContext {
         let _ = headers;
     }
 
+    pub(crate) fn report_context(&self) -> ReportContext<'_> {
+        ReportContext {
+            request: &self.request,
+            reporting: &self.handling.reporting,
+        }
+    }
+
     /// Reports a failure that a handler has received.
     pub(crate) fn report(&self, caught: &Caught, outcome: Outcome) {
-        emit(caught.failure(), Some(&self.request), || outcome);
-        self.handling.observers.call(caught, outcome);
+        emit(caught.failure(), Some(self.report_context()), || outcome);
+        self.handling.reporting.observers.call(caught, outcome);
     }
 
     /// Reports a failure that has no other use.
     pub(crate) fn report_failure(&self, failure: Failure, outcome: Outcome) {
-        emit(&failure, Some(&self.request), || outcome);
+        emit(&failure, Some(self.report_context()), || outcome);
         self.call_observers(failure, outcome);
     }
 
     /// Calls the observers for a failure whose event another layer emits.
     pub(crate) fn call_observers(&self, failure: Failure, outcome: Outcome) {
-        if self.handling.observers.is_empty() {
+        if self.handling.reporting.observers.is_empty() {
             return drop_contained(failure);
         }
         let caught = Caught::of_failure(failure, self.request.clone());
-        self.handling.observers.call(&caught, outcome);
+        self.handling.reporting.observers.call(&caught, outcome);
         ignore_panic(|| drop(caught));
     }
 }

@@ -4,6 +4,8 @@ mod adoption;
 #[cfg(feature = "debug-page")]
 mod debugging;
 mod finding;
+#[cfg(feature = "tracing")]
+mod reporting;
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -111,7 +113,10 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     where
         E: Error + Send + Sync + 'static,
     {
-        self.configure(|handling| handling.handlers.on(handler))
+        self.configure(|handling| {
+            handling.handlers.on(handler);
+            handling.reporting.types.add::<E>();
+        })
     }
 
     /// Handles every failure with one of these statuses: a [`StatusCode`](http::StatusCode) or a
@@ -196,7 +201,7 @@ impl<C: LayerConfig> ExceptionLayer<C> {
         self,
         observer: impl Fn(&Caught, Outcome) + Send + Sync + 'static,
     ) -> ExceptionLayer<Configured> {
-        self.configure(|handling| handling.observers.add(observer))
+        self.configure(|handling| handling.reporting.observers.add(observer))
     }
 
     /// Sets the renderer of exceptions. Defaults to [`Json`](crate::render::Json).

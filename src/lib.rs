@@ -146,10 +146,11 @@
 //! | `debug-page` | `ExceptionLayer::with_debug_page`: a page for development and the last failures; off in release builds |
 //! | `eyre` | a handler for a type finds it in an `eyre::Report` |
 //! | `hyper` | a request body that the client breaks is a 400 or a 499, logged at `DEBUG` |
+//! | `metrics` | the counter `tower_exception_failures_total` of the facade `metrics`: see [telemetry] |
 //! | `tokio` | a `JoinError` counts as the panic, the exception or the error of its task |
 //! | `tonic` | `?` makes a `tonic::Status` of an `HttpException` and of an `Error`, and a `Status` converts back; a caught `Status` keeps its code, message, details and metadata; JSON in a detail becomes structured details |
 //! | `tower` | a status for each of tower's and tower-http's own errors, and `ServiceBuilderExt::catch_exceptions` for tower's `ServiceBuilder`; implies `tokio` |
-//! | `tracing` | an event for each failure, with the chain of sources: `ERROR` for a 5xx, a close code 1011, a panic and a body that was cut short, otherwise `DEBUG` |
+//! | `tracing` | an [event](telemetry) for each failure, with the chain of sources, in OpenTelemetry's words: `ERROR` for a 5xx, a close code 1011, a panic and a body that was cut short, otherwise `DEBUG` |
 //! | `websocket` | `ExceptionLayer::with_websockets`: exceptions as WebSocket close frames; implies `hyper` and `tokio` |
 //! | `full` | all of them |
 //!
@@ -200,6 +201,7 @@ pub mod raise;
 pub mod render;
 mod report;
 mod service;
+pub mod telemetry;
 mod unwind;
 #[cfg(feature = "websocket")]
 pub mod websocket;
@@ -249,6 +251,9 @@ pub mod prelude {
     };
 }
 
+#[cfg(feature = "tracing")]
+#[doc(no_inline)]
+pub use tracing;
 /// The crates whose types are in the signatures of this one.
 #[doc(no_inline)]
 pub use {bytes, http, serde_json};

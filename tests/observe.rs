@@ -230,22 +230,22 @@ mod events {
     #[tokio::test]
     async fn an_exception_is_one_event() {
         for (path, how) in [
-            ("/returned", "Returned"),
-            ("/attached", "Attached"),
-            ("/raised", "Raised"),
-            ("/raised-async", "RaisedAsync"),
+            ("/returned", "returned"),
+            ("/attached", "attached"),
+            ("/raised", "raised"),
+            ("/raised-async", "raised_async"),
         ] {
             let event = event_of(path, configured()).await;
             assert_eq!(event.level, Level::DEBUG);
             assert_eq!(event.get("message"), Some("responded to a failure"));
-            assert_eq!(event.get("status"), Some("404"));
-            assert_eq!(event.get("kind"), Some("http exception"));
-            assert_eq!(event.get("mechanism"), Some(how));
-            assert_eq!(event.get("phase"), Some("Future"));
-            assert_eq!(event.get("method"), Some("GET"));
-            assert_eq!(event.get("path"), Some(path));
-            assert_eq!(event.get("error"), Some("404: Item not found"));
-            let location = event.get("location").unwrap();
+            assert_eq!(event.get("http.response.status_code"), Some("404"));
+            assert_eq!(event.get("tower_exception.kind"), Some("http_exception"));
+            assert_eq!(event.get("tower_exception.mechanism"), Some(how));
+            assert_eq!(event.get("tower_exception.phase"), Some("future"));
+            assert_eq!(event.get("http.request.method"), Some("GET"));
+            assert_eq!(event.get("url.path"), Some(path));
+            assert_eq!(event.get("exception.message"), Some("404: Item not found"));
+            let location = event.get("tower_exception.location").unwrap();
             assert!(location.contains("observe.rs:"), "{location}");
         }
     }
@@ -254,21 +254,24 @@ mod events {
     async fn an_error_is_an_event_with_its_chain_of_sources() {
         let event = event_of("/error", configured()).await;
         assert_eq!(event.level, Level::ERROR);
-        assert_eq!(event.get("status"), Some("500"));
-        assert_eq!(event.get("kind"), Some("error"));
-        assert_eq!(event.get("mechanism"), Some("Returned"));
+        assert_eq!(event.get("http.response.status_code"), Some("500"));
+        assert_eq!(event.get("tower_exception.kind"), Some("error"));
+        assert_eq!(event.get("tower_exception.mechanism"), Some("returned"));
         let chain = "Outer with a secret: Inner with a secret";
-        assert_eq!(event.get("error"), Some(chain));
-        assert_eq!(event.get("location"), None);
+        assert_eq!(event.get("exception.message"), Some(chain));
+        assert_eq!(event.get("tower_exception.location"), None);
     }
 
     #[tokio::test]
     async fn a_panic_is_logged_as_an_error() {
         let event = event_of("/panicked", configured()).await;
         assert_eq!(event.level, Level::ERROR);
-        assert_eq!(event.get("kind"), Some("panic"));
-        assert_eq!(event.get("mechanism"), Some("Panicked"));
-        assert_eq!(event.get("error"), Some("panicked: at the disco"));
+        assert_eq!(event.get("tower_exception.kind"), Some("panic"));
+        assert_eq!(event.get("tower_exception.mechanism"), Some("panicked"));
+        assert_eq!(
+            event.get("exception.message"),
+            Some("panicked: at the disco")
+        );
     }
 
     #[tokio::test]
@@ -276,7 +279,7 @@ mod events {
         let layer = configured().on_any(|_: Caught| StatusCode::IM_A_TEAPOT);
         let event = event_of("/panicked", layer).await;
         assert_eq!(event.level, Level::ERROR);
-        assert_eq!(event.get("status"), Some("418"));
+        assert_eq!(event.get("http.response.status_code"), Some("418"));
     }
 
     #[tokio::test]
@@ -284,13 +287,13 @@ mod events {
         let layer = configured().on_any(|_: Caught| StatusCode::IM_A_TEAPOT);
         let event = event_of("/error", layer).await;
         assert_eq!(
-            (event.level, event.get("status")),
+            (event.level, event.get("http.response.status_code")),
             (Level::DEBUG, Some("418"))
         );
         let layer = configured().on_any(|_: Caught| StatusCode::BAD_GATEWAY);
         let event = event_of("/returned", layer).await;
         assert_eq!(
-            (event.level, event.get("status")),
+            (event.level, event.get("http.response.status_code")),
             (Level::ERROR, Some("502"))
         );
     }
@@ -299,8 +302,8 @@ mod events {
     async fn an_adopted_exception_has_no_location() {
         let event = event_of("/adopted", configured()).await;
         assert_eq!(event.level, Level::DEBUG);
-        assert_eq!(event.get("mechanism"), Some("Adopted"));
-        assert_eq!(event.get("location"), None);
+        assert_eq!(event.get("tower_exception.mechanism"), Some("adopted"));
+        assert_eq!(event.get("tower_exception.location"), None);
     }
 
     #[tokio::test]
@@ -309,10 +312,13 @@ mod events {
         let server = Server::start(ExceptionLayer::new().layer(failing())).await;
         server.get("/raised").await;
         let event = log.only_event();
-        assert_eq!(event.get("status"), Some("404"));
-        assert_eq!(event.get("kind"), Some("http exception"));
-        assert_eq!(event.get("mechanism"), Some("Raised"));
-        assert_eq!((event.get("method"), event.get("path")), (None, None));
+        assert_eq!(event.get("http.response.status_code"), Some("404"));
+        assert_eq!(event.get("tower_exception.kind"), Some("http_exception"));
+        assert_eq!(event.get("tower_exception.mechanism"), Some("raised"));
+        assert_eq!(
+            (event.get("http.request.method"), event.get("url.path")),
+            (None, None)
+        );
     }
 
     /// The HTTP status is always 200, and carries no information.
@@ -334,8 +340,8 @@ mod events {
                 server.send(request).await;
                 let event = log.only_event();
                 assert_eq!(event.level, level);
-                assert_eq!(event.get("grpc_status"), Some(code));
-                assert_eq!(event.get("status"), None);
+                assert_eq!(event.get("rpc.response.status_code"), Some(code));
+                assert_eq!(event.get("http.response.status_code"), None);
             }
         }
     }
@@ -367,14 +373,14 @@ mod events {
             let grpc = HeaderValue::from_static("application/grpc");
             request.headers_mut().insert(CONTENT_TYPE, grpc);
             server.send(request).await;
-            assert_eq!(log.only_event().get("grpc_status"), Some(code));
+            assert_eq!(log.only_event().get("rpc.response.status_code"), Some(code));
         }
     }
 
     #[tokio::test]
     async fn the_query_is_not_logged() {
         let event = event_of("/raised?token=swordfish", configured()).await;
-        assert_eq!(event.get("path"), Some("/raised"));
+        assert_eq!(event.get("url.path"), Some("/raised"));
         assert!(!format!("{event:?}").contains("swordfish"));
     }
 
@@ -410,10 +416,16 @@ mod events {
         let events = log.events();
         let events: Vec<_> = events
             .iter()
-            .map(|event| (event.level, event.get("phase"), event.get("error")))
+            .map(|event| {
+                (
+                    event.level,
+                    event.get("tower_exception.phase"),
+                    event.get("exception.message"),
+                )
+            })
             .collect();
-        let handler = (Level::ERROR, Some("Handling"), Some("panicked: handler"));
-        let error = (Level::ERROR, Some("Future"), Some("404: Item not found"));
+        let handler = (Level::ERROR, Some("handling"), Some("panicked: handler"));
+        let error = (Level::ERROR, Some("future"), Some("404: Item not found"));
         assert_eq!(events, [handler, error]);
     }
 
@@ -429,9 +441,9 @@ mod events {
         let event = log.only_event();
         assert_eq!(event.level, Level::ERROR);
         assert_eq!(event.get("message"), Some("cut a response body short"));
-        assert_eq!(event.get("status"), None);
-        assert_eq!(event.get("phase"), Some("Body"));
-        assert_eq!(event.get("error"), Some("404: Item not found"));
+        assert_eq!(event.get("http.response.status_code"), None);
+        assert_eq!(event.get("tower_exception.phase"), Some("body"));
+        assert_eq!(event.get("exception.message"), Some("404: Item not found"));
     }
 
     #[tokio::test]

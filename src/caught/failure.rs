@@ -128,7 +128,7 @@ impl Failure {
     }
 
     /// Returns whether the failure is an error that is no exception.
-    pub(super) fn is_error(&self) -> bool {
+    pub(crate) fn is_error(&self) -> bool {
         matches!(self.kind, FailureKind::Error(..))
     }
 
@@ -182,7 +182,6 @@ impl Failure {
     }
 
     /// Returns the name of the type of an error that is no exception, if it is known.
-    #[cfg(any(feature = "debug-page", feature = "tracing"))]
     pub(crate) fn type_name(&self) -> Option<&'static str> {
         self.type_name
     }

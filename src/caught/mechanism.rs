@@ -20,6 +20,21 @@ pub enum Mechanism {
     Adopted,
 }
 
+impl Mechanism {
+    /// Returns the name in events and metrics: `returned`, `attached`, `raised`, `raised_async`,
+    /// `panicked` or `adopted`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Returned => "returned",
+            Self::Attached => "attached",
+            Self::Raised => "raised",
+            Self::RaisedAsync => "raised_async",
+            Self::Panicked => "panicked",
+            Self::Adopted => "adopted",
+        }
+    }
+}
+
 /// Phase of a request in which a failure was caught.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -36,4 +51,19 @@ pub enum Phase {
     WebSocket,
     /// In a handler or a renderer, while another failure was handled.
     Handling,
+}
+
+impl Phase {
+    /// Returns the name in events and metrics: `poll_ready`, `call`, `future`, `body`, `websocket`
+    /// or `handling`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PollReady => "poll_ready",
+            Self::Call => "call",
+            Self::Future => "future",
+            Self::Body => "body",
+            Self::WebSocket => "websocket",
+            Self::Handling => "handling",
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! From what was caught to a failure: a returned error, the payload of an unwinding.
 
-use std::{any::Any, panic::Location};
+use std::{
+    any::{Any, TypeId, type_name},
+    panic::Location,
+};
 #[cfg(feature = "tonic")]
 use std::{error::Error as _, sync::Arc};
 
@@ -64,10 +67,21 @@ impl<E: Into<BoxError> + 'static> IntoFailure for E {
         };
         // The conversion is user code.
         match catch(|| boxed(error)) {
-            Ok(error) => Failure::from_boxed(error, Mechanism::Returned, phase),
+            Ok(error) => {
+                let mut failure = Failure::from_boxed(error, Mechanism::Returned, phase);
+                if failure.is_error() && failure.type_name.is_none() && !is_boxed::<E>() {
+                    failure.type_name = Some(type_name::<E>());
+                }
+                failure
+            }
             Err(payload) => Failure::from_payload(payload, phase),
         }
     }
+}
+
+/// Returns whether `E` only stands for an error of any type.
+fn is_boxed<E: 'static>() -> bool {
+    TypeId::of::<E>() == TypeId::of::<BoxError>()
 }
 
 impl sealed::Sealed for Error {}

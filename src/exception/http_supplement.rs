@@ -196,6 +196,11 @@ impl HttpException {
         self.supplement()?.code.as_deref()
     }
 
+    /// Returns the code as it was set.
+    pub(crate) fn code_text(&self) -> Option<&Cow<'static, str>> {
+        self.supplement()?.code.as_ref()
+    }
+
     /// Returns the extension members in their order: names and values. The reserved names of
     /// [`try_with_member`](Self::try_with_member) are not among them, and no name occurs twice.
     pub fn members(&self) -> impl ExactSizeIterator<Item = (&str, &RawValue)> {

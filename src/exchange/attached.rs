@@ -28,7 +28,7 @@ use crate::{
     grpc::GrpcContentType,
     handling::RequestContext,
     raise::slot::is_inside_a_scope,
-    report::{self, Outcome, emit},
+    report::{Outcome, emit, leave_note},
 };
 
 /// Failure that a response carries.
@@ -150,8 +150,13 @@ pub(super) fn settle_rendered(
     inner: Option<PendingReport>,
     context: Option<&RequestContext>,
 ) {
+    leave_note(
+        response,
+        &failure,
+        context.map(RequestContext::report_context),
+    );
     if is_inside_a_scope() {
-        let report = pending(inner, &failure, context, response);
+        let report = PendingReport::for_outer(inner, &failure, context, response);
         let length = response.body().exact_length();
         return attach(response, length, failure, report);
     }
@@ -200,9 +205,11 @@ impl Attached {
         response: &mut Response<B>,
         context: Option<&RequestContext>,
     ) {
+        let layer = context.map(RequestContext::report_context);
+        leave_note(response, &self.failure, layer);
         let has_outer = is_inside_a_scope();
         if has_outer && !self.is_replaced(response) {
-            let report = pending(self.report, &self.failure, context, response);
+            let report = PendingReport::for_outer(self.report, &self.failure, context, response);
             let length = exact_length(response.body());
             return attach(response, length, self.failure, report);
         }
@@ -211,27 +218,6 @@ impl Attached {
             false => insert_exception(response, &self.failure),
         }
         report_now(self.failure, self.report, context, || Outcome::of(response));
-    }
-}
-
-/// Returns the report for an outer layer to make. There is none if nobody would receive it.
-fn pending<B>(
-    inner: Option<PendingReport>,
-    failure: &Failure,
-    context: Option<&RequestContext>,
-    response: &Response<B>,
-) -> Option<PendingReport> {
-    match inner {
-        Some(inner) => {
-            inner.add(context, failure);
-            Some(inner)
-        }
-        None if context.is_none() && !report::has_events() => None,
-        None => Some(PendingReport::new(
-            failure.clone(),
-            context.cloned(),
-            Outcome::of(response),
-        )),
     }
 }
 

@@ -40,6 +40,7 @@ impl Config {
         let handling = Arc::make_mut(&mut self.handling);
         let observer = page.clone();
         handling
+            .reporting
             .observers
             .add(move |caught, outcome| observer.record(caught, outcome));
         handling.renderer = self.debugging.set_page(page);

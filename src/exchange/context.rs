@@ -23,7 +23,7 @@ use crate::{
             render_reply_into, rerender_failure,
         },
     },
-    report::Outcome,
+    report::{Outcome, leave_note},
     unwind::{contain, ignore_panic},
     websocket::Upgrade,
 };
@@ -81,7 +81,7 @@ impl RequestContext {
         } else {
             response = empty_response();
             // Observers receive the exception with its headers.
-            let keep = !self.handling.observers.is_empty();
+            let keep = !self.handling.reporting.observers.is_empty();
             render_failure(&mut response, failure, rejection, render, format, keep);
         }
         self.finish_head(&mut response);
@@ -104,6 +104,7 @@ impl RequestContext {
             return response;
         }
         // A close frame and a fallback are final.
+        leave_note(&mut response, &failure, Some(self.report_context()));
         if let Some(inner) = inner {
             inner.call_observers(outcome);
         }

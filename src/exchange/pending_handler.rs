@@ -17,7 +17,7 @@ use crate::{
     handler::{HandlerOutput, PendingReply, Reply, poll_reply, table::ErasedHandler},
     handling::RequestContext,
     raise::slot::is_inside_a_scope,
-    report::Outcome,
+    report::{Outcome, leave_note},
     unwind::{contain, ignore_panic},
     websocket::Upgrade,
 };
@@ -107,6 +107,8 @@ impl HandledFailure {
             reply.and_then(|reply| contain(|| context.decide_reply(reply, upgrade, head, caught)));
         let id = caught.failure().id.as_ref();
         let (mut response, outcome) = context.or_fall_back(decided, id);
+        let layer = Some(context.report_context());
+        leave_note(&mut response, caught.failure(), layer);
         if is_inside_a_scope() {
             mark_final(&mut response);
         }

@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::Response;
+
 use crate::{
     caught::failure::{Failure, FailureKind, drop_contained},
     handling::RequestContext,
-    report::{Outcome, emit},
+    report::{Outcome, emit, is_heard},
 };
 
 /// Report of a failure that an inner layer has rendered provisionally.
@@ -27,7 +29,29 @@ struct Report {
 }
 
 impl PendingReport {
-    pub(super) fn new(failure: Failure, context: Option<RequestContext>, outcome: Outcome) -> Self {
+    /// Returns the report for an outer layer to make. There is none if nobody would receive it.
+    /// `inner` is the report that an inner layer has left.
+    pub(super) fn for_outer<B>(
+        inner: Option<Self>,
+        failure: &Failure,
+        context: Option<&RequestContext>,
+        response: &Response<B>,
+    ) -> Option<Self> {
+        match inner {
+            Some(inner) => {
+                inner.add(context, failure);
+                Some(inner)
+            }
+            None if context.is_none() && !is_heard() => None,
+            None => Some(Self::new(
+                failure.clone(),
+                context.cloned(),
+                Outcome::of(response),
+            )),
+        }
+    }
+
+    fn new(failure: Failure, context: Option<RequestContext>, outcome: Outcome) -> Self {
         Self(Arc::new(Shared(Mutex::new(Some(Report {
             failure,
             contexts: context.into_iter().collect(),
@@ -88,10 +112,10 @@ impl Drop for Shared {
 }
 
 impl Report {
-    /// Emits the event, with the request as the outermost layer has received it.
+    /// Emits the event as the outermost layer is configured, with the request that it has received.
     fn emit(&self, outcome: Outcome) {
-        let request = self.contexts.last().map(|context| &context.request);
-        emit(&self.failure, request, || outcome);
+        let layer = self.contexts.last().map(RequestContext::report_context);
+        emit(&self.failure, layer, || outcome);
     }
 
     fn call_observers(self, outcome: Outcome) {

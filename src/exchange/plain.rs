@@ -79,7 +79,7 @@ impl Exchange for PlainExchange {
         let status = response.status();
         self.format != ResponseFormat::Http
             || (status >= StatusCode::BAD_REQUEST
-                && (status == StatusCode::INTERNAL_SERVER_ERROR || report::has_events()))
+                && (status == StatusCode::INTERNAL_SERVER_ERROR || report::is_heard()))
     }
 
     fn inspect<B: Body<Data = Bytes>>(

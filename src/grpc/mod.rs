@@ -22,6 +22,8 @@ mod web;
 pub use code::GrpcCode;
 #[cfg(feature = "tonic")]
 pub(crate) use fields::{set_error_domain, set_request_info};
+#[cfg(feature = "tower")]
+pub(crate) use status::code_in;
 pub(crate) use {
     content_type::{GrpcContentType, StatusEncoding},
     metadata::{GRPC_MESSAGE, GRPC_STATUS},

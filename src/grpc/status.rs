@@ -26,8 +26,13 @@ pub(crate) fn is_status(headers: &HeaderMap) -> bool {
 
 /// Returns the code of a response that consists of a status alone.
 pub(crate) fn code_of(headers: &HeaderMap) -> Option<GrpcCode> {
-    let code = headers.get(GRPC_STATUS)?;
     GrpcContentType::of(headers)?;
+    code_in(headers)
+}
+
+/// Returns the code in the trailers of a gRPC response, or in the head of one.
+pub(crate) fn code_in(headers: &HeaderMap) -> Option<GrpcCode> {
+    let code = headers.get(GRPC_STATUS)?;
     let number = code.to_str().ok()?.parse().ok()?;
     Some(GrpcCode::from_i32(number))
 }

@@ -41,7 +41,10 @@ impl<C: LayerConfig> ExceptionLayer<C> {
         E: Error + Send + Sync + 'static,
         F: for<'a> Fn(&'a E) -> Option<&'a (dyn Error + 'static)> + Send + Sync + 'static,
     {
-        self.configure(|handling| Arc::make_mut(&mut handling.reveals).add(reveal))
+        self.configure(|handling| {
+            Arc::make_mut(&mut handling.reveals).add(reveal);
+            handling.reporting.types.add::<E>();
+        })
     }
 
     /// Identifies each failure: an id connects the response that a client has with a line in the
@@ -55,7 +58,7 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     /// - in a gRPC status: the metadata `x-request-id` and, with the feature `tonic`, a
     ///   `RequestInfo`;
     /// - in the reason of a close frame with the code 1011 that has no other reason;
-    /// - in the event of the feature `tracing`, as `error_id`;
+    /// - in the event of the feature `tracing`, as `tower_exception.id`;
     /// - in [`Caught::id`](crate::Caught::id), for handlers, observers and renderers.
     ///
     /// A handler's own response has the header only. [`Ids`] says where the id is from.

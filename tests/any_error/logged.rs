@@ -69,6 +69,7 @@ fn inner() -> Result<()> {
 fn places() -> Vec<Place> {
     let shop_error = type_name::<ShopError>();
     let io = type_name::<io::Error>();
+    let http_exception = Some("tower_exception::HttpException");
     let gone = "plumbus is sold out";
     [
         ("io", Some(io), SECRET_TEXT),
@@ -85,14 +86,17 @@ fn places() -> Vec<Place> {
         ),
         ("box", Some(type_name::<Box<ShopError>>()), gone),
         ("arc", Some(type_name::<Arc<ShopError>>()), gone),
-        // The type is that of the box.
         ("boxed", None, SECRET_TEXT),
-        ("exception", None, "410: sold out"),
-        ("or", None, &format!("502: no disk: {SECRET_TEXT}")),
-        ("option", None, "404: no row"),
-        ("bail", None, "409: taken"),
+        ("exception", http_exception, "410: sold out"),
+        (
+            "or",
+            http_exception,
+            &format!("502: no disk: {SECRET_TEXT}"),
+        ),
+        ("option", http_exception, "404: no row"),
+        ("bail", http_exception, "409: taken"),
         ("bail-error", Some(io), SECRET_TEXT),
-        ("ensure", None, "403: not you"),
+        ("ensure", http_exception, "403: not you"),
         ("raised", Some(shop_error), gone),
         ("later", Some(shop_error), gone),
         ("task", Some(shop_error), gone),
@@ -115,11 +119,11 @@ async fn fails(Path(case): Path<String>) -> Result<()> {
 #[tokio::test]
 async fn the_log_has_type_sources_and_line_of_each_error_once() {
     let app = || Router::new().route("/{case}", get(fails));
-    for app in [
-        app().layer(ExceptionLayer::new()),
-        app().layer(shop()),
-        app().layer(ExceptionLayer::new()).layer(shop()),
-        app().layer(shop().on_any(async |_: Caught| {})),
+    for (app, has_handlers) in [
+        (app().layer(ExceptionLayer::new()), false),
+        (app().layer(shop()), true),
+        (app().layer(ExceptionLayer::new()).layer(shop()), true),
+        (app().layer(shop().on_any(async |_: Caught| {})), true),
     ] {
         let server = Server::start_axum(app).await;
         for place in places() {
@@ -127,21 +131,34 @@ async fn the_log_has_type_sources_and_line_of_each_error_once() {
             let received = server.get(&format!("/{}", place.case)).await;
             let event = log.only_event();
             let case = place.case;
-            let location = event.get("location").unwrap();
+            let location = event.get("tower_exception.location").unwrap();
             let expected = format!("{}:{}:", file!(), place.line);
             assert!(
                 location.starts_with(&expected),
                 "{case}: {location}, not {expected}"
             );
-            assert_eq!(event.get("error_type"), place.error_type, "{case}");
-            assert_eq!(event.get("error"), Some(&*place.error), "{case}");
+            // A layer finds the type in the box if it has a handler for it.
+            let exception_type = match case {
+                "boxed" if has_handlers => Some(type_name::<io::Error>()),
+                _ => place.error_type,
+            };
+            assert_eq!(event.get("exception.type"), exception_type, "{case}");
+            assert_eq!(
+                event.get("exception.message"),
+                Some(&*place.error),
+                "{case}"
+            );
             let level = match received.status.is_server_error() {
                 true => Level::ERROR,
                 false => Level::DEBUG,
             };
             assert_eq!(event.level, level, "{case}");
             let status = received.status.as_str();
-            assert_eq!(event.get("status"), Some(status), "{case}");
+            assert_eq!(
+                event.get("http.response.status_code"),
+                Some(status),
+                "{case}"
+            );
         }
     }
 }
@@ -158,7 +175,7 @@ async fn the_line_is_that_of_the_first_conversion() {
     server.get("/passed").await.assert_default_500();
     let event = log.only_event();
     // `inner` has its `?` two lines below its `fn`, after `fail` and a comment.
-    let location = event.get("location").unwrap();
+    let location = event.get("tower_exception.location").unwrap();
     let lines: Vec<&str> = include_str!("logged.rs").lines().collect();
     let line = lines
         .iter()

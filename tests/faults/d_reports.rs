@@ -48,8 +48,8 @@ async fn an_unconfigured_layer_reports_an_attached_exception_once() {
         assert_eq!(received.status, 500);
         let event = log.only_event();
         assert_eq!(event.level, Level::ERROR, "{method}");
-        assert_eq!(event.get("status"), Some("500"));
-        assert_eq!(event.get("mechanism"), Some("Attached"));
+        assert_eq!(event.get("http.response.status_code"), Some("500"));
+        assert_eq!(event.get("tower_exception.mechanism"), Some("attached"));
     }
 }
 
@@ -64,7 +64,10 @@ async fn an_attached_exception_is_reported_once_over_grpc_too() {
     grpc.headers_mut().insert("content-type", content_type);
     let received = server.send(grpc).await;
     assert_eq!(received.header("grpc-status"), Some("13"));
-    assert_eq!(log.only_event().get("grpc_status"), Some("INTERNAL"));
+    assert_eq!(
+        log.only_event().get("rpc.response.status_code"),
+        Some("INTERNAL")
+    );
 }
 
 // D1
@@ -78,8 +81,11 @@ async fn an_attached_websocket_exception_is_reported_once() {
     let server = Server::start(ExceptionLayer::new().layer(attached)).await;
     assert_eq!(server.get("/").await.status, 403);
     let event = log.only_event();
-    assert_eq!(event.get("kind"), Some("websocket exception"));
-    assert_eq!(event.get("status"), Some("403"));
+    assert_eq!(
+        event.get("tower_exception.kind"),
+        Some("websocket_exception")
+    );
+    assert_eq!(event.get("http.response.status_code"), Some("403"));
 }
 
 // D1
@@ -109,8 +115,8 @@ async fn an_unconfigured_layer_reports_the_error_of_a_body_once() {
         client.get("/").await;
         let event = log.only_event();
         assert_eq!(event.level, Level::ERROR, "{protocol:?}");
-        assert_eq!(event.get("phase"), Some("Body"));
-        assert_eq!(event.get("error"), Some("db gone"));
+        assert_eq!(event.get("tower_exception.phase"), Some("body"));
+        assert_eq!(event.get("exception.message"), Some("db gone"));
     }
 }
 
@@ -142,8 +148,8 @@ async fn a_failure_that_an_outer_layer_handles_is_one_event_with_its_outcome() {
     assert_eq!(server.get("/").await.status, 404);
     let event = log.only_event();
     assert_eq!(event.level, Level::DEBUG);
-    assert_eq!(event.get("status"), Some("404"));
-    assert_eq!(event.get("mechanism"), Some("Returned"));
+    assert_eq!(event.get("http.response.status_code"), Some("404"));
+    assert_eq!(event.get("tower_exception.mechanism"), Some("returned"));
 }
 
 // D3
@@ -285,6 +291,9 @@ async fn a_renderer_that_panics_is_logged_as_the_500_that_the_client_received() 
     let server = Server::start(layer.layer(missing)).await;
     assert_eq!(server.get("/").await.status, 500);
     let events = log.events();
-    let statuses: Vec<_> = events.iter().map(|event| event.get("status")).collect();
+    let statuses: Vec<_> = events
+        .iter()
+        .map(|event| event.get("http.response.status_code"))
+        .collect();
     assert_eq!(statuses, [Some("500"), Some("500")]);
 }

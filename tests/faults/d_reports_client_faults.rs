@@ -177,7 +177,10 @@ async fn only_event(log: &Log) -> (Level, Option<String>) {
     .await;
     tokio::time::sleep(Duration::from_millis(5)).await;
     let event = log.only_event();
-    (event.level, event.get("status").map(str::to_owned))
+    (
+        event.level,
+        event.get("http.response.status_code").map(str::to_owned),
+    )
 }
 
 // D5

@@ -43,8 +43,8 @@ async fn an_err_in_a_tonic_stream_is_reported_once_with_its_code() {
     assert_eq!(inner_reports.take(), [expected]);
     outer_reports.assert_none();
     let event = log.only_event();
-    assert_eq!(event.get("grpc_status"), Some("DATA_LOSS"));
-    assert_eq!(event.get("location"), None);
+    assert_eq!(event.get("rpc.response.status_code"), Some("DATA_LOSS"));
+    assert_eq!(event.get("tower_exception.location"), None);
 }
 
 // D6
@@ -56,7 +56,10 @@ async fn an_unconfigured_layer_logs_an_err_in_a_tonic_stream_once() {
         .layer(ExceptionLayer::new());
     let server = Server::start(layers.service_fn(list)).await;
     call_stream(server.address()).await;
-    assert_eq!(log.only_event().get("grpc_status"), Some("DATA_LOSS"));
+    assert_eq!(
+        log.only_event().get("rpc.response.status_code"),
+        Some("DATA_LOSS")
+    );
 }
 
 // D6

@@ -98,7 +98,11 @@ async fn the_chain_of_sources_repeats_no_text() {
         for server in [&plain, &configured] {
             let log = Log::start();
             server.get(path).await;
-            assert_eq!(log.only_event().get("error"), Some(expected), "{path}");
+            assert_eq!(
+                log.only_event().get("exception.message"),
+                Some(expected),
+                "{path}"
+            );
         }
     }
 }
@@ -133,6 +137,6 @@ async fn the_path_in_the_log_is_the_one_that_the_client_requested() {
         "/items/7",
     ] {
         let event = event_of(&format!("{path}?token=hunter2")).await;
-        assert_eq!(event.get("path"), Some(path));
+        assert_eq!(event.get("url.path"), Some(path));
     }
 }

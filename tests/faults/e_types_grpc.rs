@@ -90,13 +90,22 @@ async fn the_exception_of_a_tonic_handler_is_reported_as_if_it_was_raised() {
         assert_eq!(report.failure, "404: no such order");
         let event = log.only_event();
         assert_eq!(event.level, Level::DEBUG);
-        assert!(event.get("location").unwrap().contains("e_types_grpc.rs"));
-        let fields =
-            ["kind", "error", "grpc_status"].map(|name| event.get(name).map(str::to_owned));
+        assert!(
+            event
+                .get("tower_exception.location")
+                .unwrap()
+                .contains("e_types_grpc.rs")
+        );
+        let fields = [
+            "tower_exception.kind",
+            "exception.message",
+            "rpc.response.status_code",
+        ]
+        .map(|name| event.get(name).map(str::to_owned));
         events.push(fields);
     }
     for event in events {
-        let expected = ["http exception", "404: no such order", "NOT_FOUND"];
+        let expected = ["http_exception", "404: no such order", "NOT_FOUND"];
         assert_eq!(event, expected.map(|text| Some(text.to_owned())));
     }
 }

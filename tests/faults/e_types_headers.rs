@@ -209,7 +209,7 @@ async fn the_text_of_a_server_error_is_for_the_log_only() {
     let errors: Vec<_> = log
         .events()
         .iter()
-        .map(|event| event.get("error").unwrap().to_owned())
+        .map(|event| event.get("exception.message").unwrap().to_owned())
         .collect();
     assert!(errors[0].starts_with("500: Internal Server Error: Missing request extension"));
     assert_eq!(errors[1], format!("503: Service Unavailable: {SECRET}"));

@@ -60,7 +60,11 @@ async fn a_client_and_the_log_have_the_same_id_however_a_call_fails() {
                 let (_, status) = within(call(&mut client, Kind::ServerStreaming, fault)).await;
                 let id = id_of(&status);
                 let event = log.only_event();
-                assert_eq!(event.get("error_id"), Some(&*id), "{way:?} {position:?}");
+                assert_eq!(
+                    event.get("tower_exception.id"),
+                    Some(&*id),
+                    "{way:?} {position:?}"
+                );
             }
         }
     }

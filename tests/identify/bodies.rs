@@ -28,5 +28,5 @@ async fn the_log_has_the_id_of_a_failure_in_the_body() {
     let response = layer.layer(streaming).oneshot(request).await.unwrap();
     assert_eq!(response.headers().get("x-request-id"), None);
     assert!(response.into_body().collect().await.is_err());
-    assert_eq!(log.only_event().get("error_id"), Some(ID));
+    assert_eq!(log.only_event().get("tower_exception.id"), Some(ID));
 }

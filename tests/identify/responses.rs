@@ -46,7 +46,11 @@ async fn a_client_the_log_and_an_observer_have_the_same_id() {
                 [] => assert!(is_uuid_v7(&id)),
                 _ => assert_eq!(id, ID),
             }
-            assert_eq!(log.only_event().get("error_id"), Some(&*id), "{path}");
+            assert_eq!(
+                log.only_event().get("tower_exception.id"),
+                Some(&*id),
+                "{path}"
+            );
             assert_eq!(seen.take(), [Some(id)], "{path}");
         }
     }
@@ -157,7 +161,7 @@ async fn nested_layers_have_one_id() {
             let id = id_of(&server.get(path).await);
             assert!(is_uuid_v7(&id));
             assert_eq!(
-                log.only_event().get("error_id"),
+                log.only_event().get("tower_exception.id"),
                 Some(&*id),
                 "{path} {number}"
             );

@@ -60,7 +60,10 @@ async fn a_1011_has_the_id_as_its_reason_and_the_log_too() {
             "{name}"
         );
         let events = log.events();
-        let ids: Vec<_> = events.iter().map(|event| event.get("error_id")).collect();
+        let ids: Vec<_> = events
+            .iter()
+            .map(|event| event.get("tower_exception.id"))
+            .collect();
         assert_eq!(ids, [Some(ID)], "{name}: {events:?}");
     }
 }

@@ -150,17 +150,17 @@ async fn an_event_has_the_line_and_the_type_of_the_error() {
         let log = Log::start();
         answer(&server, request).await;
         let event = log.only_event();
-        let location = event.get("location").unwrap();
+        let location = event.get("tower_exception.location").unwrap();
         assert!(location.contains(&guide.line(code)), "{event:?}");
         assert!(
-            event.get("error_type").unwrap().ends_with(error_type),
+            event.get("exception.type").unwrap().ends_with(error_type),
             "{event:?}"
         );
         let mut parts = request.split(' ');
-        assert_eq!(event.get("method"), parts.next());
-        assert_eq!(event.get("path"), parts.next());
-        assert_eq!(event.get("status"), Some("500"));
-        assert_eq!(event.get("mechanism"), Some("Attached"));
+        assert_eq!(event.get("http.request.method"), parts.next());
+        assert_eq!(event.get("url.path"), parts.next());
+        assert_eq!(event.get("http.response.status_code"), Some("500"));
+        assert_eq!(event.get("tower_exception.mechanism"), Some("attached"));
     }
 }
 

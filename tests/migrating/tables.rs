@@ -51,7 +51,7 @@ pub(crate) async fn answer(server: &Server, request: &str) -> String {
 pub(crate) fn events(log: &Log) -> String {
     let events = log.events();
     let lines = events.iter().map(|event| {
-        let texts = ["message", "error"].map(|field| event.get(field));
+        let texts = ["message", "exception.message", "error"].map(|field| event.get(field));
         let texts: Vec<_> = texts.into_iter().flatten().collect();
         format!("{} {}", event.level, texts.join(": "))
     });

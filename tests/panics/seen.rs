@@ -104,7 +104,7 @@ impl Panics {
             .expect("the layer exists");
         assert_eq!(seen.location, location, "`Caught::location` is another one");
         // An observer is called before the event is emitted.
-        let is_panic = |event: &LoggedEvent| event.get("kind") == Some("panic");
+        let is_panic = |event: &LoggedEvent| event.get("tower_exception.kind") == Some("panic");
         let mut logged = vec![];
         while logged.is_empty() {
             yield_now().await;
@@ -113,7 +113,7 @@ impl Panics {
         }
         assert_eq!(logged.len(), 1, "{logged:#?}");
         let place = location.map(|location| location.to_string());
-        assert_eq!(logged[0].get("location"), place.as_deref());
+        assert_eq!(logged[0].get("tower_exception.location"), place.as_deref());
         assert!(self.observed.try_recv().is_err(), "reported twice");
         self.log = Log::start();
         seen

@@ -11,8 +11,8 @@ pub fn start() {
 }
 
 fn record(event: LoggedEvent) {
-    match event.get("error") {
-        Some(error) => LEDGER.event(error, event.get("path")),
+    match event.get("exception.message") {
+        Some(error) => LEDGER.event(error, event.get("url.path")),
         None => LEDGER.fault(format!("an event without an error: {event:?}")),
     }
 }

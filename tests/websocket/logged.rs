@@ -12,8 +12,8 @@ use crate::support::{
 fn assert_logged(event: &LoggedEvent, level: Level, message: &str, close_code: Option<&str>) {
     assert_eq!(event.level, level);
     assert_eq!(event.get("message"), Some(message));
-    assert_eq!(event.get("close_code"), close_code);
-    assert_eq!(event.get("status"), None);
+    assert_eq!(event.get("tower_exception.close_code"), close_code);
+    assert_eq!(event.get("http.response.status_code"), None);
 }
 
 #[tokio::test]
@@ -26,10 +26,13 @@ async fn a_close_frame_is_logged_with_its_code() {
     let events = log.events();
     for event in &events {
         assert_logged(event, Level::DEBUG, "closed a WebSocket", Some("1008"));
-        assert_eq!(event.get("error"), Some("1008: no swearing"));
+        assert_eq!(event.get("exception.message"), Some("1008: no swearing"));
     }
-    let phases: Vec<_> = events.iter().map(|event| event.get("phase")).collect();
-    assert_eq!(phases, [Some("Future"), Some("WebSocket")]);
+    let phases: Vec<_> = events
+        .iter()
+        .map(|event| event.get("tower_exception.phase"))
+        .collect();
+    assert_eq!(phases, [Some("future"), Some("websocket")]);
 }
 
 #[tokio::test]
