@@ -151,6 +151,7 @@
 //! | `tonic` | `?` makes a `tonic::Status` of an `HttpException` and of an `Error`, and a `Status` converts back; a caught `Status` keeps its code, message, details and metadata; JSON in a detail becomes structured details |
 //! | `tower` | a status for each of tower's and tower-http's own errors, and `ServiceBuilderExt::catch_exceptions` for tower's `ServiceBuilder`; implies `tokio` |
 //! | `tracing` | an [event](telemetry) for each failure, with the chain of sources, in OpenTelemetry's words: `ERROR` for a 5xx, a close code 1011, a panic and a body that was cut short, otherwise `DEBUG` |
+//! | `tracing-error` | `Caught::span_trace`: the spans in which an error has arisen |
 //! | `websocket` | `ExceptionLayer::with_websockets`: exceptions as WebSocket close frames; implies `hyper` and `tokio` |
 //! | `full` | all of them |
 //!

@@ -2,6 +2,9 @@
 
 use std::{backtrace::Backtrace, error::Error};
 
+#[cfg(feature = "tracing-error")]
+use tracing_error::{ExtractSpanTrace, SpanTrace, SpanTraceStatus};
+
 use super::failure::{Failure, FailureKind};
 use crate::{
     error::{backtrace, held, sources},
@@ -53,6 +56,13 @@ impl Failure {
             _ => None,
         };
         of_panic.or_else(|| self.whole_chain().find_map(backtrace))
+    }
+
+    /// Returns the spans of the outermost error in the chain of sources that has some.
+    #[cfg(feature = "tracing-error")]
+    pub(crate) fn span_trace(&self) -> Option<&SpanTrace> {
+        let mut traces = self.whole_chain().filter_map(|error| error.span_trace());
+        traces.find(|trace| trace.status() == SpanTraceStatus::CAPTURED)
     }
 
     /// Returns the errors of [`errors`](Self::errors), each once, and then those that the exception

@@ -14,11 +14,11 @@ mod request_head;
 pub(crate) mod returned;
 pub(crate) mod reveal;
 mod stand_in;
+mod traces;
 #[cfg(feature = "websocket")]
 pub(crate) mod unshared;
 
 use std::{
-    backtrace::Backtrace,
     error::Error,
     fmt::{self, Write},
     marker::PhantomData,
@@ -183,14 +183,6 @@ impl<E: ?Sized> Caught<E> {
     /// is one. The place of a panic is known after [`panics::record()`](crate::panics::record).
     pub fn location(&self) -> Option<SourceLocation> {
         self.shared.failure.location()
-    }
-
-    /// Returns the backtrace of a [panic](Panic::backtrace), or the outermost one that a report of
-    /// anyhow in the chain of sources has captured (feature `anyhow`), if there is one.
-    ///
-    /// [`panics::frames`](crate::panics::frames) reads its frames.
-    pub fn backtrace(&self) -> Option<&Backtrace> {
-        self.failure().backtrace()
     }
 
     /// Returns the id that the client receives with the response, if the layer

@@ -49,6 +49,14 @@ pub(super) fn failure_page(
         if snapshot.is_adopted {
             write_adopted(out, request)?;
         }
+        if let Some(spans) = &snapshot.spans {
+            write!(
+                out,
+                "<section>\n<h2>Spans <small>the innermost first</small></h2>\n\
+                 <pre class=\"spans body card\" tabindex=\"0\">{}</pre>\n</section>\n",
+                HtmlText::new(spans)
+            )?;
+        }
         write_backtrace(out, snapshot, editor)?;
         out.push_str("</div>\n<div>\n");
         if let Some(response) = &snapshot.response {

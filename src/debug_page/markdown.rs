@@ -63,6 +63,10 @@ fn write(out: &mut String, snapshot: &Snapshot) -> std::fmt::Result {
         writeln!(out, "## Code\n")?;
         block(out, "rust", &excerpt.lines.join("\n"))?;
     }
+    if let Some(spans) = &snapshot.spans {
+        writeln!(out, "## Spans\n")?;
+        block(out, "text", spans)?;
+    }
     if !snapshot.frames.is_empty() {
         writeln!(out, "## Backtrace of the application\n")?;
         let frames = snapshot

@@ -40,6 +40,7 @@ pub(super) fn members(snapshot: &Snapshot) -> Value {
         "location": location(snapshot.location.as_ref()),
         "thread": snapshot.thread,
         "id": snapshot.id,
+        "spans": snapshot.spans,
         "chain": chain,
         "backtrace": backtrace,
         "request": request(&snapshot.request),

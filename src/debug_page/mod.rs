@@ -16,6 +16,7 @@ mod secrets;
 mod service;
 mod snapshot;
 mod source;
+mod spans;
 mod type_names;
 
 use std::{borrow::Cow, fmt, sync::Arc};

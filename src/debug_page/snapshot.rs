@@ -4,7 +4,12 @@ use std::{error::Error, fmt::Write, time::SystemTime};
 
 use http::{HeaderName, StatusCode};
 
-use super::{request_view::RequestView, source::CodeLocation, type_names::type_name_of};
+use super::{
+    request_view::RequestView,
+    source::CodeLocation,
+    spans::{is_span_trace, spans},
+    type_names::type_name_of,
+};
 use crate::{
     backtrace::{Frame, FrameOrigin, frames},
     caught::{Caught, Mechanism, Panic, Phase, failure::FailureKind},
@@ -38,6 +43,8 @@ pub(super) struct Snapshot {
     pub(super) location: Option<CodeLocation>,
     pub(super) thread: Option<String>,
     pub(super) id: Option<String>,
+    /// The spans in which it has arisen, in lines.
+    pub(super) spans: Option<String>,
     pub(super) frames: Vec<ShownFrame>,
     pub(super) request: RequestView,
     /// The response without the page.
@@ -87,6 +94,7 @@ impl Snapshot {
             location,
             thread,
             id: caught.id().map(str::to_owned),
+            spans: spans(caught).map(shortened),
             frames: backtrace.into_iter().map(ShownFrame::of).collect(),
             request: RequestView::of(caught.request(), blanked),
             response: None,
@@ -189,7 +197,7 @@ fn chain(caught: &Caught, location: Option<&CodeLocation>) -> Vec<Link> {
                 of_next = Some(CodeLocation::of(error.location().into()));
                 continue;
             }
-            if error.is::<LocatedError>() || error.is::<SharedError>() {
+            if error.is::<LocatedError>() || error.is::<SharedError>() || is_span_trace(error) {
                 continue;
             }
             // An error that hides an exception leads to a note of the exception.

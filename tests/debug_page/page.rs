@@ -15,6 +15,8 @@ use tower_exception::{
     prelude::*,
     render::{Html, Negotiated, Problem, Rendered, Text},
 };
+use tracing_error::{ErrorLayer, InstrumentResult};
+use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
     BROWSER, Parsed, browser, page_for_tests,
@@ -354,6 +356,29 @@ async fn json_stays_as_it_is_without_members() {
         Parsed::of(&server.send(browser("/item/2")).await).text("h1"),
         "no item"
     );
+}
+
+#[tokio::test]
+async fn the_spans_of_an_error_are_shown() {
+    async fn fails() -> Result<String> {
+        let _span = tracing::info_span!("load_price", item = 7).entered();
+        let price = "x".parse::<u32>().map_err(NoPrice);
+        Ok(price.in_current_span()?.to_string())
+    }
+    let subscriber = tracing_subscriber::registry().with(ErrorLayer::default());
+    let _guard = subscriber.set_default();
+    let server = Server::start(Router::new().route("/", get(fails)).layer(layer())).await;
+    let received = server.send(browser("/")).await;
+    let page = Parsed::of(&received);
+    let spans = page.text(".spans");
+    assert!(
+        spans.contains("load_price") && spans.contains("item=7"),
+        "{spans}"
+    );
+    assert!(page.text("textarea").contains("## Spans"));
+    // The error comes once.
+    let texts = ["there is no price", "invalid digit found in string"];
+    assert_eq!(page.texts(".chain .text"), texts);
 }
 
 #[tokio::test]
