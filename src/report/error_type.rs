@@ -40,7 +40,7 @@ impl ErrorTypes {
 
 /// Class of a failure: the value of `error.type`. There are only as many as the application has
 /// types, statuses and codes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ErrorClass<'a> {
     /// The name of a type, the code of gRPC, or a word of this crate.
     Name(&'static str),
@@ -92,13 +92,13 @@ impl<'a> ErrorClass<'a> {
 
     /// Returns the class with a bounded number of values: a code that was made at run time may hold
     /// anything, so the status stands for it.
-    #[cfg(feature = "metrics")]
-    pub(super) fn bounded(self, failure: &Failure) -> Self {
-        match (&self, failure.as_exception()) {
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    pub(super) fn bounded(&self, failure: &Failure) -> Self {
+        match (self, failure.as_exception()) {
             (Self::Code(Cow::Owned(_)), Some(Exception::Http(exception))) => {
                 Self::Number(exception.status().as_u16())
             }
-            _ => self,
+            _ => self.clone(),
         }
     }
 

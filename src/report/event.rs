@@ -62,7 +62,7 @@ pub(super) fn emit_event(failure: &Failure, layer: Option<ReportContext<'_>>, ou
     if let Some(limit) = reporting.and_then(|reporting| reporting.limit.as_ref()) {
         let kind = (
             kind_name(failure),
-            error_class.to_string(),
+            error_class.bounded(failure),
             failure.mechanism,
             failure.phase,
             failure.location(),

@@ -24,6 +24,8 @@ struct Windows {
     of: HashMap<u64, Window>,
     /// The window of all kinds and places for which there is no room.
     shared: Option<Window>,
+    /// The moment at which the next window is over, if no room was found before.
+    next_end: Option<Instant>,
     /// Number of failures without a line whose windows were removed.
     forgotten: u64,
 }
@@ -71,7 +73,12 @@ impl LogLimit {
 
 impl Windows {
     /// Removes the windows that are over. The next line has their count.
+    ///
+    /// If all windows are in use, a storm of new kinds does not search them for each failure.
     fn forget_old(&mut self, per: Duration, now: Instant) {
+        if self.next_end.is_some_and(|end| now < end) {
+            return;
+        }
         let forgotten = &mut self.forgotten;
         self.of.retain(|_, window| {
             let is_over = window.is_over(per, now);
@@ -80,6 +87,8 @@ impl Windows {
             }
             !is_over
         });
+        let first = self.of.values().map(|window| window.start).min();
+        self.next_end = first.and_then(|start| start.checked_add(per));
     }
 }
 
@@ -158,6 +167,8 @@ mod tests {
         }
         let len = || limit.windows.lock().unwrap().of.len();
         assert_eq!(len(), MAX_WINDOWS);
+        // No window is searched before the first one is over.
+        assert_eq!(limit.windows.lock().unwrap().next_end, Some(start + SECOND));
         // The next new kind finds room, and its line has the count of those that it replaces.
         let later = start + SECOND;
         assert_eq!(limit.admit("new", later), Some(MAX_WINDOWS as u64));

@@ -12,7 +12,8 @@ use crate::caught::failure::Failure;
 /// Counts a failure. The caller contains a panic of the recorder and of user code.
 pub(super) fn count(failure: &Failure, layer: Option<ReportContext<'_>>, outcome: Outcome) {
     let types = layer.map(|layer| &layer.reporting.types);
-    let error_class = ErrorClass::of(failure, outcome, types).bounded(failure);
+    let error_class = ErrorClass::of(failure, outcome, types);
+    let error_class = error_class.bounded(failure);
     counter!(
         "tower_exception_failures_total",
         "kind" => kind_name(failure),

@@ -108,3 +108,21 @@ async fn the_next_line_has_the_number_that_was_left_out() {
         Some(StatusCode::CONFLICT.as_str())
     );
 }
+
+/// Such a code may be that of an upstream, or hold the number of an order.
+#[tokio::test]
+async fn codes_that_are_made_at_run_time_are_of_one_kind() {
+    let fails = |request: Request<Incoming>| async move {
+        let code = request.uri().path().to_owned();
+        Err::<Response<Full<Bytes>>, _>(HttpException::conflict("sold out").with_code(code))
+    };
+    let layer = ExceptionLayer::new().log_at_most(1, HOUR);
+    let server = Server::start(layer.layer(service_fn(fails))).await;
+    let log = Log::start();
+    let mut client = server.connect(Protocol::Http1).await;
+    for order in 0..2_000 {
+        client.get(&format!("/{order}")).await;
+    }
+    // The line itself has the code.
+    assert_eq!(log.only_event().get("error.type"), Some("/0"));
+}
