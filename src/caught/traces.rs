@@ -5,8 +5,8 @@ use std::backtrace::Backtrace;
 use super::Caught;
 
 impl<E: ?Sized> Caught<E> {
-    /// Returns the backtrace of a [panic](Panic::backtrace), or the outermost one that a report of
-    /// anyhow in the chain of sources has captured (feature `anyhow`), if there is one.
+    /// Returns the backtrace of a [panic](crate::Panic::backtrace), or the outermost one that a
+    /// report of anyhow in the chain of sources has captured (feature `anyhow`), if there is one.
     ///
     /// [`panics::frames`](crate::panics::frames) reads its frames.
     pub fn backtrace(&self) -> Option<&Backtrace> {
