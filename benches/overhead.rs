@@ -15,8 +15,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 use serde_json::json;
-use tower::{BoxError, Layer, Service, ServiceBuilder, service_fn};
-use tower_exception::{Caught, Detail, ExceptionLayer, HttpException, Panic, config::Configured};
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
+use tower_exception::{
+    Caught, Detail, ExceptionLayer, HttpException, Outcome, Panic, config::Configured,
+};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use common::*;
@@ -50,6 +52,48 @@ async fn handle_error(error: BoxError) -> impl IntoResponse {
     (status, headers, axum::Json(json!({ "detail": detail })))
 }
 
+/// Function for `HandleErrorLayer` that renders a fixed body.
+async fn fixed_body(_: BoxError) -> impl IntoResponse {
+    let body = json!({ "detail": "Item not found" });
+    (StatusCode::NOT_FOUND, axum::Json(body))
+}
+
+/// Function for `HandleErrorLayer` that replies as the handler of [`five_handlers`].
+async fn same_reply(error: BoxError) -> impl IntoResponse {
+    let status = match error.downcast_ref::<HttpException>() {
+        Some(exception) => exception.status(),
+        None => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let body = json!({ "error": { "code": status.as_u16() } });
+    (status, axum::Json(body))
+}
+
+/// Responds as axum does, without an exception.
+async fn responds(_: HttpRequest) -> Result<axum::response::Response, BoxError> {
+    let body = json!({ "detail": "Item not found" });
+    Ok((StatusCode::NOT_FOUND, axum::Json(body)).into_response())
+}
+
+/// Layer with `count` handlers, each for another status.
+fn handlers(count: u16) -> ExceptionLayer<Configured> {
+    let one = ExceptionLayer::new().on_status(410, |_: Caught<HttpException>| StatusCode::GONE);
+    (411..410 + count).fold(one, |layer, status| {
+        layer.on_status(status, |_: Caught<HttpException>| StatusCode::GONE)
+    })
+}
+
+fn observer() -> ExceptionLayer<Configured> {
+    ExceptionLayer::new().observe(|_: &Caught, _: Outcome| {})
+}
+
+/// Layer with five handlers, an observer, and, with the feature `websocket`, WebSockets.
+fn configured() -> ExceptionLayer<Configured> {
+    let layer = five_handlers().observe(|_: &Caught, _: Outcome| {});
+    #[cfg(feature = "websocket")]
+    let layer = layer.with_websockets(tower_exception::WebSockets::new());
+    layer
+}
+
 /// Layer with five handlers. The one for exceptions is the last that is searched.
 fn five_handlers() -> ExceptionLayer<Configured> {
     ExceptionLayer::new()
@@ -72,6 +116,18 @@ fn nothing_raised(c: &mut Criterion) {
     measure(group, "ExceptionLayer", 200, c, service);
     let service = five_handlers().layer(service_fn(hello));
     measure(group, "ExceptionLayer, five handlers", 200, c, service);
+    for (name, layer) in [
+        ("ExceptionLayer, configured", configured()),
+        ("ExceptionLayer, one handler", handlers(1)),
+        ("ExceptionLayer, 100 handlers", handlers(100)),
+        ("ExceptionLayer, an observer", observer()),
+        (
+            "ExceptionLayer, adopting",
+            ExceptionLayer::new().adopt_error_responses(),
+        ),
+    ] {
+        measure(group, name, 200, c, layer.layer(service_fn(hello)));
+    }
     let service = CatchPanicLayer::new().layer(service_fn(hello));
     measure(group, "CatchPanicLayer", 200, c, service);
     let service = ServiceBuilder::new()
@@ -90,9 +146,23 @@ fn raised(c: &mut Criterion) {
         .layer(HandleErrorLayer::new(handle_error))
         .service(service_fn(returns));
     measure(group, "HandleErrorLayer", 404, c, service);
+    let service = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(fixed_body))
+        .service(service_fn(returns));
+    measure(group, "HandleErrorLayer, a fixed body", 404, c, service);
+    let service = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(same_reply))
+        .service(service_fn(returns));
+    measure(group, "HandleErrorLayer, same reply", 404, c, service);
+    let service = service_fn(returns).map_result(by_hand);
+    measure(group, "by hand", 404, c, service);
+    let service = observer().layer(service_fn(returns));
+    measure(group, "ExceptionLayer, an observer", 404, c, service);
 
+    let group = "attached";
     let service = ExceptionLayer::new().layer(service_fn(attaches));
-    measure("attached", "ExceptionLayer", 404, c, service);
+    measure(group, "ExceptionLayer", 404, c, service);
+    measure(group, "axum, no exception", 404, c, service_fn(responds));
 
     let service = ExceptionLayer::new().layer(service_fn(raises_async));
     measure("raised async", "ExceptionLayer", 404, c, service);

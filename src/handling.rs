@@ -72,6 +72,9 @@ impl RequestContext {
         failure: &Failure,
         asked: usize,
     ) -> Option<(ErasedHandler, Subject)> {
+        if self.handling.handlers.is_empty() {
+            return None;
+        }
         catch_or(None, || {
             let (handler, handled) = self.handling.handlers.of(failure).nth(asked)?;
             Some((Arc::clone(handler), handled))

@@ -9,11 +9,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::Body;
 use http_body_util::Full;
 use tower::{BoxError, Service};
-use tower_exception::HttpException;
+use tower_exception::{Detail, HttpException};
 
 pub type HttpRequest = Request<Full<Bytes>>;
 pub type HttpResponse = Response<Full<Bytes>>;
@@ -55,6 +55,24 @@ pub fn not_found() -> HttpException {
 
 pub async fn returns(_: HttpRequest) -> HttpResult {
     Err(not_found().into())
+}
+
+/// Renders a returned exception without a layer: the status, and the JSON of its detail.
+pub fn by_hand(result: HttpResult) -> HttpResult {
+    let error = match result {
+        Ok(response) => return Ok(response),
+        Err(error) => error,
+    };
+    let exception = error.downcast::<HttpException>()?;
+    let Detail::Text(text) = exception.detail() else {
+        return Err(exception);
+    };
+    let body = format!("{{\"detail\":{text:?}}}");
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = exception.status();
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    Ok(response)
 }
 
 pub async fn attaches(_: HttpRequest) -> HttpResult {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gungraun::{LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use http::{Response, StatusCode};
 use http_body::Body;
-use tower::{BoxError, Layer, Service, service_fn};
+use tower::{BoxError, Layer, Service, ServiceExt as _, service_fn};
 use tower_exception::{Caught, ExceptionLayer, HttpException, Outcome, Panic, config::Configured};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -37,6 +37,18 @@ fn configured() -> ExceptionLayer<Configured> {
         .on_panic(|_: Caught<Panic>| StatusCode::BAD_GATEWAY)
         .on_any(|_: Caught| StatusCode::INTERNAL_SERVER_ERROR)
         .observe(|_: &Caught, _: Outcome| {})
+}
+
+/// Returns a layer with `count` handlers, each for another status.
+fn handlers(count: u16) -> ExceptionLayer<Configured> {
+    let one = ExceptionLayer::new().on_status(400, |_: Caught<HttpException>| StatusCode::GONE);
+    (401..400 + count).fold(one, |layer, status| {
+        layer.on_status(status, |_: Caught<HttpException>| StatusCode::GONE)
+    })
+}
+
+fn observer() -> ExceptionLayer<Configured> {
+    ExceptionLayer::new().observe(|_: &Caught, _: Outcome| {})
 }
 
 const REQUESTS: u32 = 100;
@@ -90,6 +102,13 @@ cases! {
     returned: ExceptionLayer::new().layer(service_fn(returns));
     attached: ExceptionLayer::new().layer(service_fn(attaches));
     configured: configured().layer(service_fn(hello));
+    one_handler: handlers(1).layer(service_fn(hello));
+    hundred_handlers: handlers(100).layer(service_fn(hello));
+    observer: observer().layer(service_fn(hello));
+    adopting: ExceptionLayer::new().adopt_error_responses().layer(service_fn(hello));
+    returned_handled: configured().layer(service_fn(returns));
+    returned_observed: observer().layer(service_fn(returns));
+    returned_by_hand: service_fn(returns).map_result(by_hand);
     raised_async: ExceptionLayer::new().layer(service_fn(raises_async));
 }
 

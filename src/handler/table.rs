@@ -74,6 +74,10 @@ impl Handlers {
         self.by_type.iter().map(|(of, _)| of.from_payload)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_status.is_empty() && self.by_type.is_empty() && self.any.is_empty()
+    }
+
     /// Returns the handlers of `failure`, in the order in which they are asked.
     ///
     /// As in Starlette, those for the status of an exception come first. Those for a type are next,

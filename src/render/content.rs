@@ -16,6 +16,7 @@ use crate::{
 /// Body and headers that a renderer has made, or `None` for a status without a body.
 pub(super) type RenderedContent = Option<(Content, Option<Box<HeaderMap>>)>;
 
+#[inline]
 pub(super) fn render_content<R: IntoParts>(
     exception: &HttpException,
     status: StatusCode,
@@ -25,6 +26,7 @@ pub(super) fn render_content<R: IntoParts>(
 }
 
 /// Fills `response`, which is empty. `headers` are those of the exception.
+#[inline]
 pub(super) fn fill<B: From<Bytes>>(
     response: &mut Response<B>,
     status: StatusCode,
@@ -41,6 +43,7 @@ pub(super) fn fill<B: From<Bytes>>(
 }
 
 /// Sets the body, and the headers that describe it, for the response's status.
+#[inline]
 pub(super) fn set_body<B: From<Bytes>>(
     response: &mut Response<B>,
     content: RenderedContent,

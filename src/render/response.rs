@@ -23,6 +23,7 @@ use crate::{
 /// Returns the exception to render for `failure`, to which no handler has replied.
 ///
 /// `rejection` replaces the 403 for a WebSocket exception.
+#[inline]
 fn exception_to_render(
     failure: &Failure,
     rejection: Option<HttpException>,
