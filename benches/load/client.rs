@@ -7,7 +7,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     runtime::{Builder, Runtime},
-    time::timeout,
+    time::{interval, timeout},
 };
 
 const CONNECTIONS: usize = 32;
@@ -49,17 +49,22 @@ pub fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Sends requests over and over for `duration`.
-pub async fn load(target: &Target, duration: Duration) -> LoadResult {
+/// Sends requests over and over for `duration`, at most `rate` a second in all.
+pub async fn load(target: &Target, duration: Duration, rate: Option<u32>) -> LoadResult {
     let connecting = (0..CONNECTIONS).map(|_| TcpStream::connect(&target.host));
     let connections = join_all(connecting).await;
     let start = Instant::now();
     let sending = connections.into_iter().map(|connection| async move {
         let mut connection = connection.expect("a server");
         connection.set_nodelay(true).unwrap();
+        let mut pace =
+            rate.map(|rate| interval(CONNECTIONS as u32 * Duration::from_secs(1) / rate));
         let mut requests = 0;
         let mut buffer = Vec::with_capacity(4096);
         while start.elapsed() < duration {
+            if let Some(pace) = &mut pace {
+                pace.tick().await;
+            }
             request(&mut connection, target, &mut buffer).await;
             requests += 1;
         }

@@ -53,14 +53,14 @@ fn main() {
 
     let client = client::runtime();
     for case in &cases {
-        client.block_on(client::load(&case.target, WARM_UP));
+        client.block_on(client::load(&case.target, WARM_UP, None));
     }
     for round in 0..ROUNDS {
         let first = round % cases.len();
         cases.rotate_left(first);
         for case in &mut cases {
             let before = server.cpu_time();
-            let result = client.block_on(client::load(&case.target, ROUND));
+            let result = client.block_on(client::load(&case.target, ROUND, None));
             case.rates.push(result.per_second());
             if let (Some(before), Some(after)) = (before, server.cpu_time()) {
                 let time = (after - before).as_secs_f64() * 1e6 / result.requests as f64;
