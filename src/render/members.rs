@@ -45,8 +45,14 @@ impl Members {
         }
     }
 
+    /// Returns the members in order: names and values in JSON.
+    #[cfg(feature = "problem_details")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.0.iter()
+    }
+
     /// Writes the object.
-    pub(crate) fn to_json(&self) -> Vec<u8> {
+    pub(super) fn to_json(&self) -> Vec<u8> {
         let mut json = vec![b'{'];
         for (number, (name, value)) in self.0.iter().enumerate() {
             if number > 0 {

@@ -2,15 +2,20 @@
 
 use std::collections::HashMap;
 
+use axum::{Router, routing::get};
 use http::StatusCode;
 use problem_details::ProblemDetails;
-use serde_json::{Map, Value, json};
-use tower_exception::{HttpException, render::Problem};
+use serde_json::{Map, Value, json, value::RawValue};
+use tower_exception::{ExceptionLayer, HttpException, render::Problem};
 
 use crate::{
     caught::render,
     supplemented,
-    support::{log::Log, problem_document::problem_document},
+    support::{
+        Server,
+        log::Log,
+        problem_document::{problem_document, problem_in},
+    },
 };
 
 fn parse(document: Value) -> ProblemDetails<Map<String, Value>> {
@@ -80,4 +85,63 @@ fn a_member_with_a_reserved_name_is_logged() {
     assert_eq!(event.level, tracing::Level::WARN);
     assert_eq!(event.get("error"), Some("the member `errors` is reserved"));
     assert!(!format!("{event:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_type_that_a_uri_cannot_hold_survives_both_conversions() {
+    for reference in [
+        "https://shop.example/problems#sold-out",
+        "../sold-out",
+        "https://shop.example",
+        "tag:shop.example,2026:sold-out",
+    ] {
+        let exception = HttpException::gone("sold out").with_type(reference);
+        let details = ProblemDetails::from(exception);
+        assert_eq!(serde_json::to_value(&details).unwrap()["type"], reference);
+        let exception = HttpException::from(details);
+        assert_eq!(exception.problem_type(), Some(reference));
+    }
+}
+
+#[test]
+fn a_member_that_rust_cannot_hold_takes_no_other_one_with_it() {
+    let lone = || RawValue::from_string(r#""\ud800""#.to_owned()).unwrap();
+    let exception = HttpException::conflict(lone())
+        .with_code("odd")
+        .try_with_member("lone", &lone())
+        .unwrap();
+    let details = ProblemDetails::from(exception);
+    let expected = json!({ "title": "Conflict", "status": 409, "code": "odd" });
+    assert_eq!(serde_json::to_value(&details).unwrap(), expected);
+}
+
+#[test]
+fn extensions_that_are_no_object_are_logged() {
+    let log = Log::start();
+    let gone = || ProblemDetails::from_status_code(StatusCode::GONE);
+    let exceptions = [
+        HttpException::from(gone().with_extensions("hunter2")),
+        HttpException::from(gone().with_extensions(HashMap::from([((1, 2), 3)]))),
+        HttpException::from(gone()),
+    ];
+    for exception in exceptions {
+        assert_eq!(exception.to_string(), "410: Gone");
+        assert_eq!(exception.members().len(), 0);
+    }
+    assert_eq!(log.events().len(), 2);
+    assert!(!format!("{:?}", log.events()).contains("hunter2"));
+}
+
+#[tokio::test]
+async fn the_question_mark_passes_a_document_on() {
+    fn reserve() -> Result<(), Box<ProblemDetails>> {
+        let conflict = ProblemDetails::from_status_code(StatusCode::CONFLICT);
+        Err(conflict.with_detail("plumbus 7 is sold out").boxed())
+    }
+    let handler = || async { Ok::<_, HttpException>(reserve()?) };
+    let layer = ExceptionLayer::new().with_renderer(Problem::new());
+    let app = Router::new().route("/", get(handler)).layer(layer);
+    let received = Server::start(app).await.get("/").await;
+    let expected = json!({ "title": "Conflict", "status": 409, "detail": "plumbus 7 is sold out" });
+    assert_eq!(problem_in(&received), expected);
 }
