@@ -1,8 +1,8 @@
 //! Time of a request on 1, 2, 4 and 8 threads, each with a clone of one service.
 //!
-//! A layer that writes to memory that its clones share slows down as threads are added. More threads
-//! than cores only wait for each other, so that their times show nothing but the scheduler: divide
-//! by the bare service's time with as many threads.
+//! A layer that writes to memory that its clones share slows down as threads are added. More
+//! threads than cores only wait for each other, so that their times show nothing but the
+//! scheduler: divide by the bare service's time with as many threads.
 //!
 //! ```sh
 //! cargo bench --features axum,websocket --bench cores
