@@ -42,8 +42,9 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     /// Limits the events to `lines` in each period of `per`, for each kind and place of failure. At
     /// least one line is emitted.
     ///
-    /// Failures are of one kind and place if they have the same `error.type`, kind, mechanism, phase
-    /// and location. A code that is no literal counts as its status, because it may hold anything. The next line of that kind has the number of those that were left out, in the
+    /// Failures are of one kind and place if they have the same `error.type`, kind, mechanism,
+    /// phase and location. A code that is no literal counts as its status, because it may hold
+    /// anything. The next line of that kind has the number of those that were left out, in the
     /// field `tower_exception.left_out`. A period begins with its first line. Only failures that
     /// would have had an event count: a level that no subscriber enables takes no line.
     ///
