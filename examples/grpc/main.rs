@@ -13,7 +13,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tonic::{Request, Response, Status, service::Routes};
+use tonic::{Request, Response, Status};
 use tonic_web::{GrpcWebClientLayer, GrpcWebLayer};
 use tower::ServiceBuilder;
 use tower_exception::{ExceptionLayer, HttpException};
@@ -60,13 +60,14 @@ impl Shop for Grpc {
 
 /// Returns the app, with one layer for all three protocols.
 fn app() -> Router {
-    let grpc = Routes::new(ShopServer::new(Grpc))
-        .prepare()
-        .into_axum_router()
-        .layer(GrpcWebLayer::new());
+    let grpc = ServiceBuilder::new().layer(GrpcWebLayer::new());
     Router::new()
         .route("/items/{id}", get(rest))
-        .merge(grpc)
+        // A merged router of tonic would handle unknown paths too, and not as HTTP does.
+        .route_service(
+            "/shop.v1.Shop/{*method}",
+            grpc.service(ShopServer::new(Grpc)),
+        )
         .layer(ExceptionLayer::new())
 }
 
