@@ -98,7 +98,11 @@ pub fn negotiating(name: &str) -> Option<ExceptionLayer<Configured>> {
         "site" => Negotiated::new(Html::new()).or(Problem::new()).or(Text),
         _ => return None,
     };
-    Some(ExceptionLayer::new().with_renderer(forms))
+    Some(
+        ExceptionLayer::new()
+            .adopt_error_responses()
+            .with_renderer(forms),
+    )
 }
 
 /// Names of the routes under `/forms`.

@@ -39,8 +39,7 @@ pub fn app() -> impl Service<
         })
         .collect();
     service_fn(move |request: Request<Incoming>| {
-        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-        let form = forms.get(request.uri().path()).filter(|_| is_read).cloned();
+        let form = forms.get(request.uri().path()).cloned();
         let validating = validating.clone();
         async move {
             match form {
@@ -51,8 +50,11 @@ pub fn app() -> impl Service<
     })
 }
 
-async fn missing(_: Request<Incoming>) -> Result<Response<Body>, BoxError> {
-    Err(no_such_page().into())
+async fn missing(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
+    match *request.method() {
+        Method::GET | Method::HEAD => Err(no_such_page().into()),
+        _ => Ok(not_allowed("GET,HEAD")),
+    }
 }
 
 async fn route(request: Request<Incoming>) -> Result<Response<Body>, BoxError> {

@@ -109,8 +109,13 @@ fn of_path(rejection: &PathRejection) -> Option<HttpException> {
         return None;
     };
     let wrong = |value: &str, expected: &str| {
-        wrong_type(expected, "Input has another form than the expected one")
-            .with_input(Some(Value::from(value)))
+        // axum has the names of Rust, and serde a name of its own for this type.
+        let expected = match expected {
+            "bool" => "a boolean",
+            expected => expected,
+        };
+        let fault = wrong_type(expected, "Input has another form than the expected one");
+        of_text(fault).with_input(Some(Value::from(value)))
     };
     let key = |key: &String| vec![Step::Key(key.as_str().into())];
     let (fault, steps) = match error.kind() {
@@ -147,6 +152,17 @@ fn of_path(rejection: &PathRejection) -> Option<HttpException> {
     };
     let position = FaultPosition::new(RequestPart::Path, steps);
     Some(HttpException::invalid().with_fault(fault, position))
+}
+
+/// Sets FastAPI's type for a text that does not parse: a path has no other values.
+fn of_text(fault: Fault) -> Fault {
+    let fault_type = match fault.fault_type() {
+        "int_type" => "int_parsing",
+        "float_type" => "float_parsing",
+        "bool_type" => "bool_parsing",
+        _ => return fault,
+    };
+    fault.with_type(fault_type)
 }
 
 fn find_source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {

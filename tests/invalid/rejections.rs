@@ -85,6 +85,12 @@ where
             get(async |WithRejection(Path(id), _): WithRejection<Path<i64>, R>| id.to_string()),
         )
         .route(
+            "/flags/{flag}",
+            get(
+                async |WithRejection(Path(flag), _): WithRejection<Path<bool>, R>| flag.to_string(),
+            ),
+        )
+        .route(
             "/two/{a}/{b}",
             get(
                 async |WithRejection(Path((a, b)), _): WithRejection<Path<(u8, u8)>, R>| {
@@ -179,19 +185,28 @@ fn faults() -> Vec<(Request<Full<Bytes>>, Value)> {
         (
             get_of("/items/plumbus"),
             fault(
-                "int_type",
+                "int_parsing",
                 json!(["path", "item_id"]),
                 integer,
                 json!("plumbus"),
             ),
         ),
         (
+            get_of("/flags/1"),
+            fault(
+                "bool_parsing",
+                json!(["path"]),
+                "Input should be a boolean",
+                json!("1"),
+            ),
+        ),
+        (
             get_of("/one/x"),
-            fault("int_type", json!(["path"]), integer, json!("x")),
+            fault("int_parsing", json!(["path"]), integer, json!("x")),
         ),
         (
             get_of("/two/1/x"),
-            fault("int_type", json!(["path", 1]), integer, json!("x")),
+            fault("int_parsing", json!(["path", 1]), integer, json!("x")),
         ),
         (
             get_of("/items/%ff"),

@@ -217,3 +217,33 @@ async fn the_problem_document_is_the_same_in_both_stacks() {
         assert_eq!(got.body, EXPECTED, "{stack:?}");
     }
 }
+
+/// Faults of a query are left out: axum's extractor does not know the input.
+#[tokio::test]
+async fn a_client_cannot_distinguish_the_stacks() {
+    let (axum, hyper) = (serve(Stack::Axum).await, serve(Stack::Hyper).await);
+    for protocol in PROTOCOLS {
+        let mut axum = Client::connect(protocol, axum).await.unwrap();
+        let mut hyper = Client::connect(protocol, hyper).await.unwrap();
+        for path in [
+            "/forms/api",
+            "/forms/json",
+            "/forms/site",
+            "/forms/none",
+            "/items",
+            "/items/plumbus",
+            "/agent",
+        ] {
+            for method in [Method::GET, Method::HEAD, Method::PUT] {
+                for accept in ["application/json", "text/html", "text/plain", "*/*"] {
+                    let accept = BTreeMap::from([("accept".to_owned(), accept.to_owned())]);
+                    let from_axum = axum.send(method.clone(), path, &accept, None);
+                    let from_axum = from_axum.await.unwrap();
+                    let from_hyper = hyper.send(method.clone(), path, &accept, None);
+                    let shown = format!("{method} {path} over {protocol:?}, {accept:?}");
+                    assert_eq!(from_hyper.await.unwrap(), from_axum, "{shown}");
+                }
+            }
+        }
+    }
+}
