@@ -9,7 +9,7 @@ use tower_exception::{
 
 use crate::{
     caught::{body_of, render, render_for},
-    support::problem_document::problem_document,
+    support::{log::Log, problem_document::problem_document},
 };
 
 fn document(problem: &Problem, exception: &HttpException) -> Value {
@@ -194,5 +194,36 @@ fn a_document_that_breaks_a_rule_is_found() {
     for reference in ["about:blank", "../gone?a#b", "tag:shop,2026:gone", ""] {
         let document = json!({ "type": reference, "status": 410, "errors": ["a", 1] });
         problem_document(document.to_string().as_bytes(), StatusCode::GONE);
+    }
+}
+
+#[test]
+fn a_member_that_is_refused_is_left_out_with_a_warning() {
+    let exception = HttpException::gone("sold out");
+    let keys = std::collections::BTreeMap::from([((1, 2), 3)]);
+    for (refused, expected) in [
+        ("status", "the member `status` is reserved"),
+        ("keys", "the member `keys` does not serialise as JSON"),
+    ] {
+        let keys = keys.clone();
+        let problem = Problem::new()
+            .enrich(move |members: &mut Members, _: &Caught| {
+                members.insert("left", &0)?;
+                members.insert(refused, &keys)
+            })
+            .enrich(|members: &mut Members, _: &Caught| members.insert("service", "shop"));
+        let log = Log::start();
+        let document = document(&problem, &exception);
+        assert_eq!(
+            document,
+            json!({
+                "title": "Gone", "status": 410, "detail": "sold out",
+                "left": 0, "service": "shop",
+            })
+        );
+        let event = log.only_event();
+        assert_eq!(event.level, tracing::Level::WARN);
+        let error = event.get("error").unwrap();
+        assert!(error.starts_with(expected), "{error}");
     }
 }
