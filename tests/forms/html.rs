@@ -8,46 +8,10 @@ use tower_exception::{
     render::{Html, HtmlText, Page, Text},
 };
 
-use crate::caught::{body_of, render};
-
-/// Texts that could leave their place, and any other characters.
-fn hostile_text() -> impl Strategy<Value = String> {
-    let snippets = prop::sample::select(vec![
-        "<",
-        ">",
-        "&",
-        "\"",
-        "'",
-        "`",
-        "</p>",
-        "</title>",
-        "<script>alert(1)</script>",
-        "<!--",
-        "-->",
-        "]]>",
-        "&lt;",
-        "&#0;",
-        "&amp",
-        "\r\n",
-        "\r",
-        "\n",
-        "\0",
-        "<img src=x onerror=y>",
-        "</main>",
-        " ",
-        "\u{feff}",
-        "\u{202e}",
-        "\u{2028}",
-        "é",
-        "{",
-        "}",
-    ]);
-    let part = prop_oneof![
-        snippets.prop_map(str::to_owned),
-        any::<char>().prop_map(String::from),
-    ];
-    prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
-}
+use crate::{
+    caught::{body_of, render},
+    support::hostile_text,
+};
 
 fn text_of(document: &Document, selector: &str) -> Option<String> {
     let selector = Selector::parse(selector).unwrap();
@@ -73,7 +37,7 @@ fn shown(text: &str) -> String {
 
 proptest! {
     #[test]
-    fn any_detail_is_shown_as_text(detail in hostile_text()) {
+    fn any_detail_is_shown_as_text(detail in hostile_text(40)) {
         let exception = HttpException::not_found(detail.clone());
         let rendered = render(&Html::new(), &exception);
         let document = Document::parse_document(body_of(&rendered));
@@ -90,7 +54,7 @@ proptest! {
     }
 
     #[test]
-    fn any_detail_in_json_is_shown_as_text(detail in hostile_text()) {
+    fn any_detail_in_json_is_shown_as_text(detail in hostile_text(40)) {
         let json = serde_json::json!({ "name": detail });
         let rendered = render(&Html::new(), &HttpException::not_found(json.clone()));
         let document = Document::parse_document(body_of(&rendered));
@@ -98,7 +62,7 @@ proptest! {
     }
 
     #[test]
-    fn text_in_a_page_of_ones_own_stays_in_its_place(detail in hostile_text()) {
+    fn text_in_a_page_of_ones_own_stays_in_its_place(detail in hostile_text(40)) {
         let html = Html::new().with_page(|page: &Page<'_>| {
             let detail = page.detail.unwrap_or(HtmlText::new(""));
             format!(
@@ -119,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn any_detail_is_the_rest_of_the_plain_text(detail in hostile_text()) {
+    fn any_detail_is_the_rest_of_the_plain_text(detail in hostile_text(40)) {
         let rendered = render(&Text, &HttpException::gone(detail.clone()));
         let expected = match &*detail {
             "" => "410 Gone\n".to_owned(),

@@ -1,7 +1,7 @@
 //! The id in the reason of a close frame.
 
 use axum::{Router, routing::any};
-use http::HeaderValue;
+use http::{HeaderValue, Request};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tower_exception::{
     Caught, CloseCode, ExceptionLayer, HttpException, Ids, WebSocketException, WebSockets,
@@ -28,16 +28,21 @@ fn internal() -> WebSocketException {
     WebSocketException::new(CloseCode::INTERNAL_ERROR)
 }
 
+/// Returns a handshake that sends an id.
+fn handshake(server: &Server) -> Request<()> {
+    let url = format!("ws://{}/", server.address());
+    let mut request = url.into_client_request().unwrap();
+    let id = HeaderValue::from_static(ID);
+    request.headers_mut().insert("x-request-id", id);
+    request
+}
+
 /// Returns the close code and the reason that a client receives which sends an id.
 async fn closed_with(app: Router) -> (u16, String) {
     let server = Server::start_axum(app).await;
-    let mut request = format!("ws://{}/", server.address())
-        .into_client_request()
+    let (mut client, _) = tokio_tungstenite::connect_async(handshake(&server))
+        .await
         .unwrap();
-    request
-        .headers_mut()
-        .insert("x-request-id", HeaderValue::from_static(ID));
-    let (mut client, _) = tokio_tungstenite::connect_async(request).await.unwrap();
     closed(&mut client).await
 }
 
@@ -103,13 +108,9 @@ async fn a_failure_before_the_handshake_is_a_response_with_the_id() {
         .route("/", any(async || -> () { panic!("hunter2") }))
         .layer(layer());
     let server = Server::start_axum(app).await;
-    let mut request = format!("ws://{}/", server.address())
-        .into_client_request()
-        .unwrap();
-    request
-        .headers_mut()
-        .insert("x-request-id", HeaderValue::from_static(ID));
-    let error = tokio_tungstenite::connect_async(request).await.unwrap_err();
+    let error = tokio_tungstenite::connect_async(handshake(&server))
+        .await
+        .unwrap_err();
     let tokio_tungstenite::tungstenite::Error::Http(response) = error else {
         panic!("{error}");
     };

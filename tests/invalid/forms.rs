@@ -1,52 +1,22 @@
 //! A list of faults in each form, over HTTP and WebSocket.
 
 use axum::{Router, routing::any};
-use bytes::Bytes;
-use http::{Method, Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http::Method;
 use serde_json::{Value, json};
-use tower::{BoxError, Layer, service_fn};
 use tower_exception::{
     ExceptionLayer, Fault, HttpException, WebSockets,
-    config::LayerConfig,
     render::{Html, Json, Page, Problem, Text},
 };
 
 use crate::{
     invalid,
     support::{
-        PROTOCOLS, Server,
+        EXITS, Exit, PROTOCOLS, Server,
         problem_document::problem_in,
-        request,
+        request, serve_failing,
         websocket::{closed, connect},
     },
 };
-
-/// The way in which the exception leaves the service.
-#[derive(Clone, Copy, Debug)]
-enum Exit {
-    Returned,
-    Attached,
-    Raised,
-    RaisedAsync,
-}
-
-async fn serve(
-    layer: ExceptionLayer<impl LayerConfig>,
-    exit: Exit,
-    exception: fn() -> HttpException,
-) -> Server {
-    let failing = service_fn(move |_: Request<Incoming>| async move {
-        match exit {
-            Exit::Returned => Err(BoxError::from(exception())),
-            Exit::Attached => Ok::<Response<Full<Bytes>>, _>(exception().into()),
-            Exit::Raised => exception().raise(),
-            Exit::RaisedAsync => exception().raise_async().await,
-        }
-    });
-    Server::start(layer.layer(failing)).await
-}
 
 fn fastapi_form() -> Value {
     json!({ "detail": [
@@ -64,16 +34,11 @@ fn fastapi_form() -> Value {
 
 #[tokio::test]
 async fn by_default_the_faults_are_fastapis_list() {
-    for exit in [
-        Exit::Returned,
-        Exit::Attached,
-        Exit::Raised,
-        Exit::RaisedAsync,
-    ] {
+    for exit in EXITS {
         let configured = ExceptionLayer::new().with_renderer(Json);
         for server in [
-            serve(ExceptionLayer::new(), exit, invalid).await,
-            serve(configured, exit, invalid).await,
+            serve_failing(ExceptionLayer::new(), exit, invalid).await,
+            serve_failing(configured, exit, invalid).await,
         ] {
             for protocol in PROTOCOLS {
                 let mut client = server.connect(protocol).await;
@@ -94,7 +59,7 @@ async fn by_default_the_faults_are_fastapis_list() {
 
 #[tokio::test]
 async fn without_a_fault_the_client_receives_the_reason() {
-    let server = serve(
+    let server = serve_failing(
         ExceptionLayer::new(),
         Exit::Returned,
         HttpException::invalid,
@@ -112,14 +77,14 @@ fn with_detail() -> HttpException {
 
 #[tokio::test]
 async fn a_detail_takes_the_place_of_the_list_in_fastapis_form_only() {
-    let server = serve(ExceptionLayer::new(), Exit::Attached, with_detail).await;
+    let server = serve_failing(ExceptionLayer::new(), Exit::Attached, with_detail).await;
     server
         .get("/")
         .await
         .assert_detail(422, "the order is invalid");
 
     let problem = ExceptionLayer::new().with_renderer(Problem::new());
-    let server = serve(problem, Exit::Attached, with_detail).await;
+    let server = serve_failing(problem, Exit::Attached, with_detail).await;
     let body = problem_in(&server.get("/").await);
     assert_eq!(body["detail"], "the order is invalid");
     assert_eq!(body["errors"].as_array().unwrap().len(), 6);
@@ -128,7 +93,7 @@ async fn a_detail_takes_the_place_of_the_list_in_fastapis_form_only() {
 #[tokio::test]
 async fn a_problem_document_has_each_fault_with_its_pointer_or_its_parameter() {
     let problem = ExceptionLayer::new().with_renderer(Problem::new());
-    let server = serve(problem, Exit::Raised, invalid).await;
+    let server = serve_failing(problem, Exit::Raised, invalid).await;
     let received = server.get("/").await;
     let body = problem_in(&received);
     let expected = json!({ "title": "Unprocessable Entity", "status": 422, "errors": [
@@ -153,12 +118,18 @@ async fn a_text_and_a_page_have_a_line_for_each_fault() {
         "header x-count: Field required",
     ];
     let text = ExceptionLayer::new().with_renderer(Text);
-    let received = serve(text, Exit::Returned, invalid).await.get("/").await;
+    let received = serve_failing(text, Exit::Returned, invalid)
+        .await
+        .get("/")
+        .await;
     let expected = format!("422 Unprocessable Entity\n{}\n", LINES.join("\n"));
     assert_eq!(received.text(), expected);
 
     let html = ExceptionLayer::new().with_renderer(Html::new());
-    let received = serve(html, Exit::Returned, invalid).await.get("/").await;
+    let received = serve_failing(html, Exit::Returned, invalid)
+        .await
+        .get("/")
+        .await;
     let page = scraper::Html::parse_document(received.text());
     let items = scraper::Selector::parse("main > ul > li").unwrap();
     let shown: Vec<String> = page
@@ -173,7 +144,10 @@ async fn a_text_and_a_page_have_a_line_for_each_fault() {
 async fn a_page_of_the_user_has_the_faults() {
     let page = |page: &Page<'_>| page.faults.iter().map(|it| it.pointer() + ";").collect();
     let html = ExceptionLayer::new().with_renderer(Html::new().with_page(page));
-    let received = serve(html, Exit::Returned, invalid).await.get("/").await;
+    let received = serve_failing(html, Exit::Returned, invalid)
+        .await
+        .get("/")
+        .await;
     assert_eq!(
         received.text(),
         "/items/3/price;/a~1b;;/page;/item_id;/x-count;"

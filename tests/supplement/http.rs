@@ -1,52 +1,19 @@
 //! FastAPI's form, which has only the detail, and the header `retry-after`.
 
 use axum::{Router, routing::get};
-use bytes::Bytes;
-use http::{Method, Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use tower::{BoxError, Layer, service_fn};
+use http::Method;
 use tower_exception::{
     Caught, ExceptionLayer, HttpException,
-    config::LayerConfig,
     render::{Json, Rendered},
 };
 
 use crate::{
     supplemented,
-    support::{Differences, PROTOCOLS, Protocol, Server},
+    support::{Differences, EXITS, PROTOCOLS, Protocol, Server, serve_failing},
 };
 
 const HEAD: &str = "409 | content-length: 34 | content-type: application/json | retry-after: 2";
 const BODY: &str = r#"{"detail":"plumbus 7 is sold out"}"#;
-
-/// The way in which the exception leaves the service.
-#[derive(Clone, Copy, Debug)]
-enum Exit {
-    Returned,
-    Attached,
-    Raised,
-    RaisedAsync,
-}
-
-const EXITS: [Exit; 4] = [
-    Exit::Returned,
-    Exit::Attached,
-    Exit::Raised,
-    Exit::RaisedAsync,
-];
-
-async fn serve<C: LayerConfig>(layer: ExceptionLayer<C>, exit: Exit) -> Server {
-    let failing = service_fn(move |_: Request<Incoming>| async move {
-        match exit {
-            Exit::Returned => Err(BoxError::from(supplemented())),
-            Exit::Attached => Ok::<Response<Full<Bytes>>, _>(supplemented().into()),
-            Exit::Raised => supplemented().raise(),
-            Exit::RaisedAsync => supplemented().raise_async().await,
-        }
-    });
-    Server::start(layer.layer(failing)).await
-}
 
 #[tokio::test]
 async fn a_client_receives_the_detail_and_the_time_to_wait_only() {
@@ -54,8 +21,8 @@ async fn a_client_receives_the_detail_and_the_time_to_wait_only() {
     for exit in EXITS {
         let configured = ExceptionLayer::new().with_renderer(Json);
         for server in [
-            serve(ExceptionLayer::new(), exit).await,
-            serve(configured, exit).await,
+            serve_failing(ExceptionLayer::new(), exit, supplemented).await,
+            serve_failing(configured, exit, supplemented).await,
         ] {
             for protocol in PROTOCOLS {
                 let mut client = server.connect(protocol).await;
@@ -109,7 +76,7 @@ async fn a_renderer_and_a_handler_see_all_of_it() {
             .with_renderer(problem)
             .on(|exception: Caught<HttpException>| exception.clone());
         for layer in [failing, handled] {
-            let server = serve(layer.clone(), exit).await;
+            let server = serve_failing(layer.clone(), exit, supplemented).await;
             let mut client = server.connect(Protocol::Http2).await;
             let received = client.exchange(crate::support::request(Method::GET, "/"));
             let received = received.await.unwrap();

@@ -10,7 +10,9 @@ mod client;
 mod deadline;
 mod differences;
 mod errors;
+mod exits;
 mod expected;
+mod hostile;
 #[cfg(feature = "tracing")]
 pub mod log;
 mod log_sink;
@@ -28,7 +30,9 @@ pub use self::{
     deadline::{LIMIT, within},
     differences::Differences,
     errors::{BoxError, Inner, Other, Outer, SECRET, SECRET_TEXT, SecretError},
+    exits::{EXITS, Exit, serve_failing},
     expected::{PLAIN_500, PLAIN_504},
+    hostile::hostile_text,
     log_sink::log_to_sink,
     panic_hook::panic_hook_runs,
     received::Received,
