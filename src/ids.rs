@@ -119,6 +119,12 @@ impl Ids {
         &self.response_header
     }
 
+    /// Returns whether a header of the request may have the id.
+    pub(crate) fn reads_headers(&self) -> bool {
+        let is_header = |source: &Source| matches!(source, Source::Header(_) | Source::TraceId);
+        self.sources.iter().any(is_header)
+    }
+
     /// Returns the first id that a request has brought in `headers`.
     pub(crate) fn received(&self, headers: &HeaderMap) -> Option<ReceivedId> {
         self.sources.iter().find_map(|source| {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 #[cfg(feature = "debug-page")]
 use crate::debug_page::{DebugPage, Debugging};
-use crate::{caught::Captures, handling::Handling, render::Render, websocket::WebSockets};
+use crate::{
+    caught::Captures, handling::Handling, ids::Ids, render::Render, websocket::WebSockets,
+};
 
 /// Everything that a layer can be configured with.
 #[derive(Clone, Default)]
@@ -44,6 +46,15 @@ impl Config {
             .observers
             .add(move |caught, outcome| observer.record(caught, outcome));
         handling.renderer = self.debugging.set_page(page);
+    }
+
+    /// Sets the sources of ids. No request is searched unless a header may have one.
+    pub(crate) fn set_ids(&mut self, ids: Ids) {
+        let reads_headers = ids.reads_headers();
+        if reads_headers || self.captures.is_some() {
+            self.captures.get_or_insert_default().ids = reads_headers.then(|| ids.clone());
+        }
+        Arc::make_mut(&mut self.handling).ids = Some(Arc::new(ids));
     }
 
     #[cfg(feature = "websocket")]

@@ -78,10 +78,7 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     ///     .observe(|error: &Caught, _: Outcome| eprintln!("{:?} {error}", error.id()));
     /// ```
     pub fn identify(self, ids: Ids) -> ExceptionLayer<Configured> {
-        self.change(|config| {
-            config.captures.get_or_insert_default().ids = Some(ids.clone());
-            Arc::make_mut(&mut config.handling).ids = Some(Arc::new(ids));
-        })
+        self.change(|config| config.set_ids(ids))
     }
 
     /// Captures an extension of every request, for handlers, observers and renderers:
