@@ -9,15 +9,21 @@ pub(crate) struct Sources(BTreeMap<String, String>);
 /// Folders that are not the project's: build products and npm's packages.
 const SKIPPED_FOLDERS: [&str; 2] = ["target", "node_modules"];
 
+/// Files that are read in the folder of `Cargo.toml`.
+#[rustfmt::skip]
+const FILES: [&str; 6] = [
+    "CONTRIBUTING.md", "Cargo.toml", "DESIGN.md", "README.md", "SECURITY.md", "deny.toml",
+];
+
 impl Sources {
     /// Reads the project's own files.
     pub(crate) fn of_project() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut sources = Self::default();
-        for folder in ["src", "tests", "benches", "examples", "fuzz"] {
+        for folder in ["src", "tests", "benches", "examples", "fuzz", ".ci"] {
             sources.read_folder(root, folder);
         }
-        for file in ["README.md", "DESIGN.md", "Cargo.toml", ".ci/run"] {
+        for file in FILES {
             sources.read_file(root, file);
         }
         sources

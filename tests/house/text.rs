@@ -29,7 +29,7 @@ pub(crate) fn blocks(path: &str, text: &str) -> Vec<Vec<Line>> {
         Some((_, "md")) => vec![text.lines().enumerate().map(markdown_line).collect()],
         Some((_, "rs")) => comments_of_rust(text),
         Some((_, "sh" | "toml")) => comments_of_shell(text),
-        _ if path == ".ci/run" => comments_of_shell(text),
+        _ if path.starts_with(".ci/") => comments_of_shell(text),
         _ => Vec::new(),
     };
     blocks.iter_mut().for_each(|block| mark(block));
