@@ -177,6 +177,7 @@ mod adopt;
 mod backtrace;
 mod body;
 mod caught;
+mod clock;
 #[cfg(feature = "debug-page")]
 pub mod debug_page;
 mod diagnostics;
@@ -202,6 +203,7 @@ pub mod raise;
 pub mod render;
 mod report;
 mod service;
+pub mod stacks;
 pub mod telemetry;
 mod unwind;
 #[cfg(feature = "websocket")]

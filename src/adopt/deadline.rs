@@ -69,17 +69,15 @@ mod timer {
         time::{Duration, Instant},
     };
 
+    use crate::clock::HAS_CLOCK;
+
     /// `None` if the end is beyond what the clock can say, and on a platform without a clock.
     pub(super) struct Timer(Option<Instant>);
 
     impl Timer {
         pub(super) fn start(within: Duration) -> Self {
-            let has_clock = !cfg!(all(target_family = "wasm", target_os = "unknown"));
-            Self(
-                has_clock
-                    .then(Instant::now)
-                    .and_then(|now| now.checked_add(within)),
-            )
+            let now = HAS_CLOCK.then(Instant::now);
+            Self(now.and_then(|now| now.checked_add(within)))
         }
 
         pub(super) fn poll_elapsed(&mut self, _: &mut Context<'_>) -> bool {

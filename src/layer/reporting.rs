@@ -50,7 +50,7 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     ///
     /// The memory is bounded: the first 1024 kinds and places of a period are counted apart, and
     /// all others together. Clones of the layer share the limit. Observers are called for each
-    /// failure.
+    /// failure. On a platform without a clock (`wasm32-unknown-unknown`) there is no limit.
     ///
     /// ```
     /// use std::time::Duration;

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     caught::{Phase, RequestHead, failure::Failure},
+    clock::HAS_CLOCK,
     escape::{Escaped, escape},
     unwind::catch_or,
 };
@@ -59,7 +60,8 @@ pub(super) fn emit_event(failure: &Failure, layer: Option<ReportContext<'_>>, ou
     let types = reporting.map(|reporting| &reporting.types);
     let error_class = ErrorClass::of(failure, outcome, types);
     let mut left_out = None;
-    if let Some(limit) = reporting.and_then(|reporting| reporting.limit.as_ref()) {
+    let limit = reporting.and_then(|reporting| reporting.limit.as_ref());
+    if let Some(limit) = limit.filter(|_| HAS_CLOCK) {
         let kind = (
             kind_name(failure),
             error_class.bounded(failure),

@@ -4,6 +4,7 @@ mod imports;
 mod layout;
 mod modules;
 mod names;
+mod paths;
 mod prose;
 mod resolve;
 mod scan;
@@ -62,6 +63,11 @@ fn files_introduce_themselves_and_are_short() {
 #[test]
 fn prose_follows_the_rules() {
     assert_none(&prose::faults(&Sources::of_project()));
+}
+
+#[test]
+fn files_that_a_guide_names_exist() {
+    assert_none(&paths::faults(&Sources::of_project()));
 }
 
 #[test]
