@@ -178,6 +178,7 @@ mod backtrace;
 mod body;
 mod caught;
 mod clock;
+pub mod comparison;
 #[cfg(feature = "debug-page")]
 pub mod debug_page;
 mod diagnostics;
