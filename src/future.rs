@@ -108,13 +108,19 @@ where
             return poll_unhandled::<F, B, C>(this.state, this.exchange, cx);
         };
         // 2. Poll the inner future.
-        let failure = match catch_poll(cx, |cx| future.poll(cx)) {
+        let polled = catch_poll(cx, |cx| future.poll(cx));
+        // A reference to the response that is moved out would be one more copy of it.
+        let is_inspected = match &polled {
+            Ok(Poll::Ready(Ok(response))) => this.exchange.inspects(response),
+            _ => false,
+        };
+        let failure = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(response))) => {
-                if this.exchange.inspects(&response) {
+                if is_inspected {
                     return poll_inspected::<F, B, C>(this.state, this.exchange, response, cx);
                 }
-                let context = this.exchange.finish();
+                let context = this.exchange.pass();
                 let guard = |body| ExceptionBody::guard(body, context);
                 return Poll::Ready(Ok(response.map(guard)));
             }

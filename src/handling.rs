@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
 use crate::{
     adopt::Adoption,
     caught::{
-        Caught, RequestHead, Subject,
+        Captures, Caught, RequestHead, Subject,
         failure::{Failure, drop_contained},
         reveal::Reveals,
     },
@@ -41,28 +41,63 @@ pub(crate) struct Handling {
 
 /// One request under a configured layer: the shared handling, and the request's head and format.
 #[derive(Clone)]
-pub struct RequestContext {
-    pub(crate) handling: Arc<Handling>,
+pub(crate) struct RequestContext {
+    /// `None` if it is of no request.
+    handling: Option<Arc<Handling>>,
     pub(crate) request: RequestHead,
     pub(crate) format: ResponseFormat,
 }
 
 impl RequestContext {
+    /// Fills this context, which is empty.
+    #[inline]
+    pub(crate) fn fill<B>(
+        &mut self,
+        handling: &Arc<Handling>,
+        request: &Request<B>,
+        captures: Option<&Captures>,
+        format: ResponseFormat,
+    ) {
+        self.handling = Some(Arc::clone(handling));
+        self.request.clone_from(request, captures);
+        self.format = format;
+    }
+
+    /// Drops the shared handling and the parts of the request, so that the context is empty.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.handling = None;
+        self.request.clear();
+    }
+
+    #[inline]
+    pub(crate) fn handling(&self) -> &Handling {
+        match &self.handling {
+            Some(handling) => handling,
+            None => panic!("{POLLED_AFTER_READY}"),
+        }
+    }
+
     /// Lets this layer's settings apply to `failure`, which it is about to handle: the functions
     /// that open errors, and the types of errors that a panic may have as its payload.
     pub(crate) fn receive(&self, failure: &mut Failure) {
-        failure.take_payload(self.handling.handlers.payload_types());
-        failure.reveal(&self.handling.reveals);
+        failure.take_payload(self.handling().handlers.payload_types());
+        failure.reveal(&self.handling().reveals);
         self.identify(failure);
     }
 
     /// Gives the failure its id, unless an inner layer has done so.
     fn identify(&self, failure: &mut Failure) {
-        if let (Some(ids), None) = (&self.handling.ids, &failure.id) {
+        if let (Some(ids), None) = (&self.handling().ids, &failure.id) {
             let received = self.request.id().map(Arc::from);
             // The system may have no randomness.
             failure.id = received.or_else(|| catch_or(None, || ids.make()));
         }
+    }
+
+    /// Returns `failure` as handlers, observers and the renderer receive it.
+    pub(crate) fn caught(&self, failure: Failure) -> Caught {
+        Caught::of_failure(failure, self.request.clone())
     }
 
     /// Finds the handler that is asked after `asked` others have declined. The search runs user
@@ -71,14 +106,19 @@ impl RequestContext {
         &self,
         failure: &Failure,
         asked: usize,
-    ) -> Option<(ErasedHandler, Subject)> {
-        if self.handling.handlers.is_empty() {
-            return None;
+    ) -> Option<(&ErasedHandler, Subject)> {
+        let handlers = &self.handling().handlers;
+        match handlers.is_empty() {
+            true => None,
+            false => catch_or(None, || handlers.find(failure, asked)),
         }
-        catch_or(None, || {
-            let (handler, handled) = self.handling.handlers.of(failure).nth(asked)?;
-            Some((Arc::clone(handler), handled))
-        })
+    }
+
+    /// Returns whether an observer or a renderer of the user's receives a failure that no handler
+    /// has replied to.
+    pub(crate) fn has_receiver(&self) -> bool {
+        let handling = self.handling();
+        handling.renderer.is_some() || !handling.reporting.observers.is_empty()
     }
 
     /// Renders `exception`, which stands for the failure `caught`. Without one the default renderer
@@ -89,7 +129,7 @@ impl RequestContext {
         caught: Option<&Caught>,
         id: Option<&str>,
     ) -> Rendered {
-        match (&self.handling.renderer, caught) {
+        match (&self.handling().renderer, caught) {
             (Some(renderer), Some(caught)) => renderer.render(exception, caught),
             _ => render_json_with_id(exception, id).into(),
         }
@@ -101,14 +141,16 @@ impl RequestContext {
         match self.format {
             ResponseFormat::Grpc(_) => is_grpc_status,
             ResponseFormat::Http | ResponseFormat::Head | ResponseFormat::HeadOfUnknownLength => {
-                self.handling.renderer.is_none() && self.handling.ids.is_none() && !is_grpc_status
+                self.handling().renderer.is_none()
+                    && self.handling().ids.is_none()
+                    && !is_grpc_status
             }
         }
     }
 
     /// Adds the id of a failure to the head of its response or to the trailers of its gRPC status.
     pub(crate) fn set_id(&self, headers: &mut HeaderMap, id: Option<&str>) {
-        let (Some(ids), Some(id)) = (&self.handling.ids, id) else {
+        let (Some(ids), Some(id)) = (&self.handling().ids, id) else {
             return;
         };
         if let Ok(value) = HeaderValue::from_str(id) {
@@ -124,7 +166,8 @@ impl RequestContext {
     /// Sets the domain of the code in the headers or the trailers of a gRPC status.
     pub(crate) fn set_error_domain(&self, headers: &mut HeaderMap) {
         #[cfg(feature = "tonic")]
-        if let (Some(domain), ResponseFormat::Grpc(_)) = (&self.handling.error_domain, self.format)
+        if let (Some(domain), ResponseFormat::Grpc(_)) =
+            (&self.handling().error_domain, self.format)
         {
             grpc::set_error_domain(headers, domain);
         }
@@ -134,14 +177,14 @@ impl RequestContext {
     pub(crate) fn report_context(&self) -> ReportContext<'_> {
         ReportContext {
             request: &self.request,
-            reporting: &self.handling.reporting,
+            reporting: &self.handling().reporting,
         }
     }
 
     /// Reports a failure that a handler has received.
     pub(crate) fn report(&self, caught: &Caught, outcome: Outcome) {
         emit(caught.failure(), Some(self.report_context()), || outcome);
-        self.handling.reporting.observers.call(caught, outcome);
+        self.handling().reporting.observers.call(caught, outcome);
     }
 
     /// Reports a failure that has no other use.
@@ -152,11 +195,25 @@ impl RequestContext {
 
     /// Calls the observers for a failure whose event another layer emits.
     pub(crate) fn call_observers(&self, failure: Failure, outcome: Outcome) {
-        if self.handling.reporting.observers.is_empty() {
+        if self.handling().reporting.observers.is_empty() {
             return drop_contained(failure);
         }
-        let caught = Caught::of_failure(failure, self.request.clone());
-        self.handling.reporting.observers.call(&caught, outcome);
+        let caught = self.caught(failure);
+        self.handling().reporting.observers.call(&caught, outcome);
         ignore_panic(|| drop(caught));
     }
 }
+
+/// The context of no request.
+impl Default for RequestContext {
+    fn default() -> Self {
+        Self {
+            handling: None,
+            request: RequestHead::empty(),
+            format: ResponseFormat::Http,
+        }
+    }
+}
+
+/// The message for a caller that polls a future after it was ready.
+pub(crate) const POLLED_AFTER_READY: &str = "`ResponseFuture` polled after it was ready";

@@ -35,6 +35,15 @@ impl Failure {
             .chain(exception)
     }
 
+    /// Returns the error at `depth` in [`errors`](Self::errors).
+    pub(crate) fn error_at(&self, depth: usize) -> Option<&(dyn Error + 'static)> {
+        match (&self.kind, depth) {
+            // The most usual one takes no search.
+            (FailureKind::Exception(exception), 1) => Some(exception.as_error()),
+            _ => self.errors().nth(depth),
+        }
+    }
+
     /// Returns `error` and its sources.
     fn chain<'a>(
         &'a self,

@@ -11,6 +11,7 @@ mod payload;
 #[cfg(feature = "axum")]
 mod rejection;
 mod request_head;
+mod request_uri;
 pub(crate) mod returned;
 pub(crate) mod reveal;
 mod stand_in;
@@ -210,7 +211,7 @@ impl<E: ?Sized> Caught<E> {
             failure, stand_in, ..
         } = &*self.shared;
         match self.handled {
-            Subject::Source(depth) => failure.errors().nth(depth),
+            Subject::Source(depth) => failure.error_at(depth),
             Subject::StandIn => Some(stand_in.get_or_init(|| failure.stand_in())),
         }
     }

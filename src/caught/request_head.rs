@@ -8,11 +8,14 @@ use axum::extract::OriginalUri;
 use http::{Extensions, uri::PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, request::Parts};
 
-use super::captures::{Captured, Captures};
 #[cfg(all(feature = "axum", feature = "websocket"))]
 use super::unshared::copy_of_path;
 #[cfg(feature = "websocket")]
 use super::unshared::{copy_of_uri, copy_of_value};
+use super::{
+    captures::{Captured, Captures},
+    request_uri::RequestUri,
+};
 use crate::headers::HeaderNames;
 
 /// Head of the request that a failure belongs to.
@@ -38,7 +41,7 @@ use crate::headers::HeaderNames;
 #[derive(Clone)]
 pub struct RequestHead {
     method: Method,
-    uri: Uri,
+    uri: RequestUri,
     /// The path before routers further out have stripped prefixes from it, if they have.
     #[cfg(feature = "axum")]
     whole_path: Option<PathAndQuery>,
@@ -48,14 +51,47 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
-    pub(crate) fn of<B>(request: &Request<B>, captures: Option<&Captures>) -> Self {
+    /// Returns a head without the parts of any request.
+    pub(crate) fn empty() -> Self {
         Self {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
+            method: Method::GET,
+            uri: RequestUri::default(),
             #[cfg(feature = "axum")]
-            whole_path: whole_path(request.uri(), request.extensions()),
-            version: request.version(),
-            captured: captures.and_then(|captures| captures.of(request)),
+            whole_path: None,
+            version: Version::HTTP_11,
+            captured: None,
+        }
+    }
+
+    /// Clones the head of `request` into this head, which is empty.
+    #[inline]
+    pub(crate) fn clone_from<B>(&mut self, request: &Request<B>, captures: Option<&Captures>) {
+        // Most requests have the method of the one before.
+        if self.method != *request.method() {
+            self.method = request.method().clone();
+        }
+        self.uri.clone_from(request.uri());
+        #[cfg(feature = "axum")]
+        if let Some(path) = whole_path(request.uri(), request.extensions()) {
+            self.whole_path = Some(path);
+        }
+        self.version = request.version();
+        if let Some(captures) = captures {
+            self.captured = captures.of(request);
+        }
+    }
+
+    /// Drops the parts of a request, so that the head is empty.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.uri.clear();
+        // Each check spares most requests a call.
+        #[cfg(feature = "axum")]
+        if self.whole_path.is_some() {
+            self.whole_path = None;
+        }
+        if self.captured.is_some() {
+            self.captured = None;
         }
     }
 
@@ -65,7 +101,7 @@ impl RequestHead {
     /// WebSocket keeps its head for as long as it is open. So a long URI is cut too.
     #[cfg(feature = "websocket")]
     pub(crate) fn unshare(&mut self) {
-        self.uri = copy_of_uri(&self.uri);
+        self.uri = copy_of_uri(self.uri()).into();
         #[cfg(feature = "axum")]
         if let Some(path) = &self.whole_path {
             self.whole_path = copy_of_path(path);
@@ -87,7 +123,7 @@ impl RequestHead {
     /// If the request asks for a WebSocket, and its path and query have more than 2 KiB, they are
     /// cut after 2 KiB.
     pub fn uri(&self) -> &Uri {
-        &self.uri
+        self.uri.get()
     }
 
     /// Returns the path that the client requested, as far as it is known.
@@ -96,7 +132,7 @@ impl RequestHead {
         if let Some(path) = &self.whole_path {
             return path.path();
         }
-        self.uri.path()
+        self.uri().path()
     }
 
     /// Returns the version of HTTP.
@@ -151,7 +187,7 @@ impl From<&Parts> for RequestHead {
     fn from(parts: &Parts) -> Self {
         Self {
             method: parts.method.clone(),
-            uri: parts.uri.clone(),
+            uri: parts.uri.clone().into(),
             #[cfg(feature = "axum")]
             whole_path: whole_path(&parts.uri, &parts.extensions),
             version: parts.version,

@@ -3,14 +3,13 @@
 use std::{
     pin::Pin,
     sync::{Mutex, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::error::BoxError;
+use crate::{error::BoxError, handler::ReplyBody};
 
 /// Body of a response that the layer or a handler has made.
 pub enum AnswerBody {
@@ -37,12 +36,21 @@ impl From<Bytes> for AnswerBody {
 /// Body of a handler's response.
 ///
 /// A reply's body has to be `Send` only, while the layer's body is `Sync` if the service's is. The
-/// mutex makes the difference. Polling does not lock it, because a poll has exclusive access.
-pub struct RepliedBody(Mutex<UnsyncBoxBody<Bytes, BoxError>>);
+/// mutex makes the difference. Nothing locks it: a poll has exclusive access, and what others ask
+/// for is known from the last poll.
+pub struct RepliedBody {
+    body: Mutex<ReplyBody>,
+    is_end_stream: bool,
+    size_hint: SizeHint,
+}
 
 impl RepliedBody {
-    pub(crate) fn new(body: UnsyncBoxBody<Bytes, BoxError>) -> Self {
-        Self(Mutex::new(body))
+    pub(crate) fn new(body: ReplyBody) -> Self {
+        Self {
+            is_end_stream: body.is_end_stream(),
+            size_hint: body.size_hint(),
+            body: Mutex::new(body),
+        }
     }
 }
 
@@ -54,17 +62,24 @@ impl Body for RepliedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let body = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        Pin::new(body).poll_frame(cx)
+        let Self {
+            body,
+            is_end_stream,
+            size_hint,
+        } = &mut *self;
+        let body = body.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        *is_end_stream = body.is_end_stream();
+        *size_hint = body.size_hint();
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        let body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        body.is_end_stream()
+        self.is_end_stream
     }
 
     fn size_hint(&self) -> SizeHint {
-        let body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        body.size_hint()
+        // It is `Copy` in the newest versions only.
+        SizeHint::clone(&self.size_hint)
     }
 }

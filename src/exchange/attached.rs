@@ -66,6 +66,7 @@ struct Provisional {
 struct Final;
 
 /// Returns whether a response carries a failure.
+#[inline]
 pub(super) fn has_attached<B>(response: &Response<B>) -> bool {
     let extensions = response.extensions();
     !extensions.is_empty()

@@ -5,7 +5,7 @@ use std::task::Poll;
 use http::{Response, response::Parts};
 use http_body::Body;
 
-use super::{Inspection, attached::Attached};
+use super::{Inspection, attached::Attached, failure_to_render::FailureToRender};
 use crate::{
     caught::failure::Failure, exception::Exception, format::ResponseFormat, grpc,
     handling::RequestContext, render::framing::without_body, unwind::ignore_panic,
@@ -28,6 +28,7 @@ pub(super) fn pass_or_render<B: Body>(
         let Attached {
             failure, report, ..
         } = attached;
+        let failure = FailureToRender::new(failure, context);
         let response = context.respond_by_default(failure, head, is_unhandled, report, upgrade);
         return Inspection::Replace(Poll::Ready(response));
     }

@@ -10,18 +10,20 @@ use http::{Request, Response, StatusCode, header::CONTENT_LENGTH, response::Part
 use http_body::Body;
 
 use super::{
-    AnswerBody, Config, Exchange, Inspection, LayerConfig, POLLED_AFTER_READY,
+    AnswerBody, Config, Exchange, Inspection, LayerConfig,
     attached::{Attached, Rendering, detach, has_attached, is_final},
     carried::{pass_or_render, take_head},
-    pending_handler::{Asked, HandledFailure, PendingHandler},
+    failure_to_render::FailureToRender,
+    pending_handler::{Asked, HandledFailure},
     sealed::Sealed,
+    slot::{ConfiguredExchange, Inspected, Slot},
 };
 use crate::{
     adopt::{Adopted, AdoptingResponse, Candidate},
-    caught::{Mechanism, Phase, RequestHead, failure::Failure},
+    caught::{Mechanism, Phase, failure::Failure},
     format::{MayReadBody, ResponseFormat},
     grpc,
-    handling::RequestContext,
+    handling::POLLED_AFTER_READY,
     report::Outcome,
     unwind::catch_or,
     websocket::Upgrade,
@@ -30,14 +32,6 @@ use crate::{
 /// Marker of a layer with configuration, such as a handler or a renderer.
 #[derive(Clone, Default)]
 pub struct Configured(pub(super) Arc<Config>);
-
-pub struct ConfiguredExchange {
-    /// `None` after the head of the response was sent.
-    context: Option<RequestContext>,
-    pending: Option<Box<PendingHandler>>,
-    /// The request's way to a WebSocket, if it asks for one.
-    upgrade: Option<Box<Upgrade>>,
-}
 
 impl Configured {
     pub(crate) fn new(config: Arc<Config>) -> Self {
@@ -49,25 +43,32 @@ impl Sealed for Configured {}
 
 impl LayerConfig for Configured {
     type Exchange = ConfiguredExchange;
-    type BodyContext = RequestContext;
+    type BodyContext = ConfiguredExchange;
 
     #[inline]
     fn begin<B>(&self, request: &mut Request<B>) -> ConfiguredExchange {
-        let mut context = RequestContext {
-            handling: Arc::clone(&self.0.handling),
-            request: RequestHead::of(request, self.0.captures.as_ref()),
-            format: if self.0.without_grpc {
-                ResponseFormat::without_grpc(request)
-            } else {
-                ResponseFormat::of(request)
-            },
+        let format = match self.0.without_grpc {
+            true => ResponseFormat::without_grpc(request),
+            false => ResponseFormat::of(request),
         };
-        let upgrade = Upgrade::begin(request, self.0.websockets.as_ref(), &mut context);
-        ConfiguredExchange {
-            context: Some(context),
-            pending: None,
-            upgrade,
+        let mut slot = Slot::take();
+        let (context, rare) = slot.split();
+        context.fill(&self.0.handling, request, self.0.captures.as_ref(), format);
+        if let Some(websockets) = &self.0.websockets {
+            if let Some(upgrade) = Upgrade::begin(request, websockets, context) {
+                rare.upgrade = Some(upgrade);
+                slot.inspected = Inspected::All;
+                return ConfiguredExchange::new(slot);
+            }
         }
+        slot.inspected = if matches!(format, ResponseFormat::Grpc(_)) {
+            Inspected::All
+        } else if self.0.handling.adoption.is_some() {
+            Inspected::Errors
+        } else {
+            Inspected::Carriers
+        };
+        ConfiguredExchange::new(slot)
     }
 
     fn into_config(self) -> Arc<Config> {
@@ -76,16 +77,21 @@ impl LayerConfig for Configured {
 }
 
 impl Exchange for ConfiguredExchange {
-    type BodyContext = RequestContext;
+    type BodyContext = ConfiguredExchange;
 
     /// A response that is inspected is moved several times, so that few are.
     #[inline]
     fn inspects<B>(&self, response: &Response<B>) -> bool {
-        let context = self.context();
-        self.upgrade.is_some()
-            || matches!(context.format, ResponseFormat::Grpc(_))
-            || (context.handling.adoption.is_some() && response.status() >= StatusCode::BAD_REQUEST)
+        let inspected = self.inspected();
+        inspected == Some(Inspected::All)
+            || (inspected == Some(Inspected::Errors)
+                && response.status() >= StatusCode::BAD_REQUEST)
             || has_attached(response)
+    }
+
+    #[inline]
+    fn pass(&mut self) -> Self {
+        self.take()
     }
 
     fn inspect<B: Body<Data = Bytes>>(
@@ -96,13 +102,13 @@ impl Exchange for ConfiguredExchange {
         if has_attached(&response) {
             return self.inspect_attached(response, cx);
         }
-        let adoption = self.context().handling.adoption.as_ref();
+        let adoption = self.context().handling().adoption.as_ref();
         if let Some(settings) = adoption.filter(|_| !is_final(&response)) {
             if let Some(candidate) = Candidate::of(&response, settings) {
                 return Inspection::Adopt(AdoptingResponse::new(response, candidate, settings));
             }
         }
-        if let Some(upgrade) = self.upgrade.take() {
+        if let Some(upgrade) = self.slot_mut().rare().upgrade.take() {
             upgrade.on_response(&response);
         }
         Inspection::Pass(response)
@@ -145,44 +151,22 @@ impl Exchange for ConfiguredExchange {
     }
 
     #[inline]
-    fn finish(&mut self) -> RequestContext {
-        match self.context.take() {
-            Some(context) => context,
-            None => panic!("{POLLED_AFTER_READY}"),
+    fn finish(&mut self) -> Self {
+        let upgrade = &mut self.slot_mut().rare().upgrade;
+        // A check spares most requests a call.
+        if upgrade.is_some() {
+            *upgrade = None;
         }
+        self.take()
     }
 }
 
 impl ConfiguredExchange {
-    /// Opens the exchange of `context` again, after the head of the response was sent.
-    pub(super) fn reopen(context: RequestContext) -> Self {
-        Self {
-            context: Some(context),
-            pending: None,
-            upgrade: None,
-        }
-    }
-
-    fn context(&self) -> &RequestContext {
-        match &self.context {
-            Some(context) => context,
-            None => panic!("{POLLED_AFTER_READY}"),
-        }
-    }
-
-    fn split(&mut self) -> (&RequestContext, &mut Option<Box<Upgrade>>) {
-        match &self.context {
-            Some(context) => (context, &mut self.upgrade),
-            None => panic!("{POLLED_AFTER_READY}"),
-        }
-    }
-
     /// Records that the response to a `GET` may have another length than this one to a `HEAD`.
     fn forget_length(&mut self) {
-        if let Some(context) = &mut self.context {
-            if context.format == ResponseFormat::Head {
-                context.format = ResponseFormat::HeadOfUnknownLength;
-            }
+        let context = &mut self.slot_mut().context;
+        if context.format == ResponseFormat::Head {
+            context.format = ResponseFormat::HeadOfUnknownLength;
         }
     }
 
@@ -209,7 +193,7 @@ impl ConfiguredExchange {
             let (context, upgrade) = self.split();
             return pass_or_render(context, upgrade, response, attached);
         }
-        let mut failure = HandledFailure::new(attached.failure, context, attached.report);
+        let mut failure = HandledFailure::new(context.caught(attached.failure), attached.report);
         failure.rendering = Some(attached.rendering);
         let asked = failure.ask(context, next, cx);
         self.conclude_held(asked, response)
@@ -220,7 +204,7 @@ impl ConfiguredExchange {
         let (context, upgrade) = self.split();
         match asked {
             Asked::Pending(pending) => {
-                self.pending = Some(pending);
+                self.slot_mut().rare().pending = Some(pending);
                 Inspection::Hold(response)
             }
             Asked::Replied(mut failure, reply) => {
@@ -249,10 +233,11 @@ impl ConfiguredExchange {
         context.receive(&mut failure);
         let next = context.find_handler(&failure, 0);
         if next.is_none() {
+            let failure = FailureToRender::new(failure, context);
             let response = context.respond_by_default(failure, head, false, None, upgrade);
             return Poll::Ready(response);
         }
-        let mut failure = HandledFailure::new(failure, context, None);
+        let mut failure = HandledFailure::new(context.caught(failure), None);
         failure.head = head;
         let asked = failure.ask(context, next, cx);
         self.conclude(asked)
@@ -263,7 +248,7 @@ impl ConfiguredExchange {
         let (context, upgrade) = self.split();
         match asked {
             Asked::Pending(pending) => {
-                self.pending = Some(pending);
+                self.slot_mut().rare().pending = Some(pending);
                 Poll::Pending
             }
             Asked::Replied(failure, reply) => {
@@ -275,25 +260,16 @@ impl ConfiguredExchange {
                 inner,
                 ..
             }) => {
-                let failure = caught.into_failure();
+                let failure = FailureToRender::Caught(caught);
                 Poll::Ready(context.respond_by_default(failure, head, false, inner, upgrade))
             }
         }
     }
 
     fn poll_pending(&mut self, cx: &mut Context<'_>) -> Asked {
-        match self.pending.take() {
+        match self.slot_mut().rare().pending.take() {
             Some(pending) => pending.poll(self.context(), cx),
             None => panic!("{POLLED_AFTER_READY}"),
-        }
-    }
-}
-
-impl Drop for ConfiguredExchange {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(pending) = self.pending.take() {
-            pending.abandon(self.context.as_ref());
         }
     }
 }

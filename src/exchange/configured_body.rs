@@ -4,32 +4,33 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use super::{BodyContext, configured::ConfiguredExchange, trailers_of};
+use super::{BodyContext, slot::ConfiguredExchange, trailers_of};
 use crate::{
     caught::{Mechanism, Phase, failure::Failure},
     error::BoxError,
     exception::HttpException,
     format::MayReadBody,
     grpc::{GrpcCode, StatusEncoding, Trailers},
-    handling::RequestContext,
     report::Outcome,
 };
 
-impl BodyContext for RequestContext {
+impl BodyContext for ConfiguredExchange {
     fn set_response_head(&mut self, head: &HeaderMap) {
-        self.format = self.format.of_response(head);
+        let context = &mut self.slot_mut().context;
+        context.format = context.format.of_response(head);
     }
 
     #[inline]
     fn status_encoding(&self) -> Option<StatusEncoding> {
-        self.format.status_encoding()
+        self.context().format.status_encoding()
     }
 
     #[cold]
     fn cut_short(&self, mut failure: Failure) -> BoxError {
-        failure.may_be_of_request_body = MayReadBody::of(self.request.method()).get();
-        self.receive(&mut failure);
-        self.report_failure(failure.clone(), Outcome::Aborted);
+        failure.may_be_of_request_body = MayReadBody::of(self.context().request.method()).get();
+        self.context().receive(&mut failure);
+        self.context()
+            .report_failure(failure.clone(), Outcome::Aborted);
         failure.into()
     }
 
@@ -39,29 +40,30 @@ impl BodyContext for RequestContext {
         if !is_reported {
             return self.cut_short(failure);
         }
-        self.receive(&mut failure);
-        self.call_observers(failure.clone(), Outcome::Aborted);
+        self.context().receive(&mut failure);
+        self.context()
+            .call_observers(failure.clone(), Outcome::Aborted);
         failure.into()
     }
 
     #[cold]
     fn report_trailers(&self, failed: HttpException, code: GrpcCode) -> Option<Arc<str>> {
         let mut failure = Failure::in_trailers(failed);
-        self.receive(&mut failure);
+        self.context().receive(&mut failure);
         let id = failure.id.clone();
-        self.report_failure(failure, Outcome::Grpc(code));
+        self.context().report_failure(failure, Outcome::Grpc(code));
         id
     }
 
     #[cold]
     fn finish_trailers(&self, trailers: &mut HeaderMap, id: Option<&str>) {
-        self.set_error_domain(trailers);
-        self.set_id(trailers, id);
+        self.context().set_error_domain(trailers);
+        self.context().set_id(trailers, id);
     }
 
     /// Opens the exchange again: a handler may reply as before the head was sent.
     #[cold]
     fn trailers(&self, failure: Failure) -> Trailers {
-        trailers_of(ConfiguredExchange::reopen(self.clone()), failure)
+        trailers_of(ConfiguredExchange::reopen(self.context().clone()), failure)
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     grpc,
     handler::{HandlerResponse, Reply, ReplyKind},
     handling::RequestContext,
+    raise::slot::is_inside_a_scope,
     render::{
         framing::{drop_connection, without_body},
         response::{
@@ -37,15 +38,14 @@ impl RequestContext {
     /// report that an inner layer has left.
     pub(super) fn respond_by_default(
         &self,
-        failure: Failure,
+        mut failure: FailureToRender,
         head: Option<Parts>,
         is_unhandled: bool,
         inner: Option<PendingReport>,
         upgrade: &mut Option<Box<Upgrade>>,
     ) -> Response<AnswerBody> {
-        let mut failure = FailureToRender::new(failure, self);
         let decided = contain(|| self.decide_default(&mut failure, head, is_unhandled, upgrade));
-        self.settle_default(decided, failure.into_failure(), inner)
+        self.settle_default(decided, failure, inner)
     }
 
     fn decide_default(
@@ -81,34 +81,44 @@ impl RequestContext {
         } else {
             response = empty_response();
             // Observers receive the exception with its headers.
-            let keep = !self.handling.reporting.observers.is_empty();
+            let keep = !self.handling().reporting.observers.is_empty();
             render_failure(&mut response, failure, rejection, render, format, keep);
         }
         self.finish_head(&mut response);
         let id = (*failure).as_ref().id.as_deref();
         self.set_id(response.headers_mut(), id);
-        decision(response)
+        self.decision(response)
     }
 
     /// Reports a failure for which a default was decided, or leaves it to an outer layer.
     fn settle_default(
         &self,
         decided: thread::Result<Decision>,
-        failure: Failure,
+        failure: FailureToRender,
         inner: Option<PendingReport>,
     ) -> Response<AnswerBody> {
         let is_decided = decided.is_ok();
-        let (mut response, outcome) = self.or_fall_back(decided, failure.id.as_ref());
-        if is_decided && !matches!(outcome, Outcome::Close(_)) {
-            settle_rendered(&mut response, failure, inner, Some(self));
+        let it = failure.as_ref();
+        let (mut response, outcome) = self.or_fall_back(decided, it.id.as_ref());
+        let is_closed = matches!(outcome, Outcome::Close(_));
+        if is_decided && !is_closed && is_inside_a_scope() {
+            settle_rendered(&mut response, failure.into_failure(), inner, Some(self));
             return response;
         }
-        // A close frame and a fallback are final.
-        leave_note(&mut response, &failure, Some(self.report_context()));
-        if let Some(inner) = inner {
-            inner.call_observers(outcome);
+        leave_note(&mut response, it, Some(self.report_context()));
+        // A close frame and a fallback are final: an inner layer's report is for its observers.
+        match inner {
+            Some(inner) if is_decided && !is_closed => {
+                inner.add(Some(self), it);
+                inner.report(outcome);
+            }
+            Some(inner) => {
+                inner.call_observers(outcome);
+                failure.report(self, outcome);
+            }
+            None => failure.report(self, outcome),
         }
-        self.report_failure(failure, outcome);
+        ignore_panic(|| drop(failure));
         response
     }
 
@@ -150,7 +160,16 @@ impl RequestContext {
             keep_headers(&mut response, &head.headers, failure);
         }
         self.set_id(response.headers_mut(), caught.id());
-        decision(response)
+        replied(response)
+    }
+
+    /// Returns the decision to send what was rendered.
+    fn decision(&self, response: Response<AnswerBody>) -> Decision {
+        let outcome = match self.format {
+            ResponseFormat::Grpc(_) => Outcome::of(&response),
+            _ => Outcome::Status(response.status()),
+        };
+        (response, outcome)
     }
 
     /// Replaces a decision that failed. The failure to decide is reported by itself, with the `id`
@@ -170,7 +189,7 @@ impl RequestContext {
         self.receive(&mut failure);
         let mut response = fallback_response(self.format, failure.id.as_deref());
         self.set_id(response.headers_mut(), failure.id.as_deref());
-        let (response, outcome) = decision(response);
+        let (response, outcome) = self.decision(response);
         self.report_failure(failure, outcome);
         (response, outcome)
     }
@@ -186,7 +205,7 @@ impl RequestContext {
         upgrade: &mut Option<Box<Upgrade>>,
         id: Option<&str>,
     ) -> Result<Decision, HttpException> {
-        if let Some(status) = self.handling.reject_handshake_with {
+        if let Some(status) = self.handling().reject_handshake_with {
             return Err(handshake_rejection(status, exception));
         }
         let Some(upgrade) = upgrade.take() else {
@@ -234,7 +253,7 @@ impl RequestContext {
     #[cold]
     fn render_failed(&self, mut failed: Failure, id: Option<Arc<str>>) -> Response<AnswerBody> {
         failed.id = id;
-        let caught = Caught::of_failure(failed, self.request.clone());
+        let caught = self.caught(failed);
         let response = self.render_reply(caught.failure().stand_in(), &caught);
         self.report(&caught, Outcome::of(&response));
         ignore_panic(|| drop(caught));
@@ -258,7 +277,8 @@ fn close_for_http(
     Some((response, Outcome::Close(exception.code())))
 }
 
-fn decision(response: Response<AnswerBody>) -> Decision {
+/// Returns the decision to send what a handler has replied.
+fn replied(response: Response<AnswerBody>) -> Decision {
     let outcome = Outcome::of(&response);
     (response, outcome)
 }

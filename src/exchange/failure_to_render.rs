@@ -1,39 +1,46 @@
-//! A failure to which no handler has replied, for the layer's renderer.
+//! A failure to which no handler has replied.
 
 use crate::{
     caught::{Caught, failure::Failure},
-    format::ResponseFormat,
     handling::RequestContext,
+    report::{Outcome, emit},
 };
 
 /// Failure to which no handler has replied.
 pub(super) enum FailureToRender {
-    /// The default renderer needs no more.
-    ByDefault(Failure),
-    /// A renderer of the user's receives it.
-    ByRenderer(Caught),
+    /// A handler has received it, or an observer or a renderer of the user's will.
+    Caught(Caught),
+    /// Nobody receives it, which saves an allocation.
+    Unseen(Failure),
 }
 
 impl FailureToRender {
     pub(super) fn new(failure: Failure, context: &RequestContext) -> Self {
-        match (&context.handling.renderer, context.format) {
-            (None, _) | (_, ResponseFormat::Grpc(_)) => Self::ByDefault(failure),
-            (Some(_), _) => Self::ByRenderer(Caught::of_failure(failure, context.request.clone())),
+        match context.has_receiver() {
+            true => Self::Caught(context.caught(failure)),
+            false => Self::Unseen(failure),
         }
     }
 
-    /// Returns the failure for the layer's renderer, or `None` if none is called.
+    /// Returns the failure for the layer's renderer, or `None` if there is none.
     pub(super) fn caught(&self) -> Option<&Caught> {
         match self {
-            Self::ByDefault(_) => None,
-            Self::ByRenderer(caught) => Some(caught),
+            Self::Caught(caught) => Some(caught),
+            Self::Unseen(_) => None,
         }
     }
 
     pub(super) fn into_failure(self) -> Failure {
         match self {
-            Self::ByDefault(failure) => failure,
-            Self::ByRenderer(caught) => caught.into_failure(),
+            Self::Caught(caught) => caught.into_failure(),
+            Self::Unseen(failure) => failure,
+        }
+    }
+
+    pub(super) fn report(&self, context: &RequestContext, outcome: Outcome) {
+        match self {
+            Self::Caught(caught) => context.report(caught, outcome),
+            Self::Unseen(failure) => emit(failure, Some(context.report_context()), || outcome),
         }
     }
 }
@@ -41,8 +48,8 @@ impl FailureToRender {
 impl AsRef<Failure> for FailureToRender {
     fn as_ref(&self) -> &Failure {
         match self {
-            Self::ByDefault(failure) => failure,
-            Self::ByRenderer(caught) => caught.failure(),
+            Self::Caught(caught) => caught.failure(),
+            Self::Unseen(failure) => failure,
         }
     }
 }
@@ -50,8 +57,8 @@ impl AsRef<Failure> for FailureToRender {
 impl AsMut<Failure> for FailureToRender {
     fn as_mut(&mut self) -> &mut Failure {
         match self {
-            Self::ByDefault(failure) => failure,
-            Self::ByRenderer(caught) => caught.failure_mut(),
+            Self::Caught(caught) => caught.failure_mut(),
+            Self::Unseen(failure) => failure,
         }
     }
 }

@@ -16,6 +16,7 @@ mod kept_headers;
 mod pending_handler;
 mod pending_report;
 mod plain;
+mod slot;
 mod unhandled;
 
 use std::{
@@ -74,6 +75,10 @@ pub trait Exchange: Sized {
 
     /// Returns whether a response of the service is [inspected](Self::inspect).
     fn inspects<B>(&self, response: &Response<B>) -> bool;
+
+    /// Ends the exchange with a response of the service that is not inspected. It does not panic,
+    /// so that the response is moved one time less.
+    fn pass(&mut self) -> Self::BodyContext;
 
     /// Inspects a response of the service.
     fn inspect<B: Body<Data = Bytes>>(
@@ -159,6 +164,3 @@ fn trailers_of<X: Exchange + Send + 'static>(mut exchange: X, failure: Failure) 
         Poll::Ready(grpc::into_trailers(head.headers))
     }))
 }
-
-/// The message for a caller that polls a future after it was ready.
-const POLLED_AFTER_READY: &str = "`ResponseFuture` polled after it was ready";

@@ -13,7 +13,7 @@ use super::{
     pending_report::PendingReport,
 };
 use crate::{
-    caught::{Caught, Subject, failure::Failure},
+    caught::{Caught, Subject},
     handler::{HandlerOutput, PendingReply, Reply, poll_reply, table::ErasedHandler},
     handling::RequestContext,
     raise::slot::is_inside_a_scope,
@@ -51,13 +51,9 @@ pub(super) enum Asked {
 }
 
 impl HandledFailure {
-    pub(super) fn new(
-        failure: Failure,
-        context: &RequestContext,
-        inner: Option<PendingReport>,
-    ) -> Self {
+    pub(super) fn new(caught: Caught, inner: Option<PendingReport>) -> Self {
         Self {
-            caught: Caught::of_failure(failure, context.request.clone()),
+            caught,
             head: None,
             rendering: None,
             inner,
@@ -66,10 +62,10 @@ impl HandledFailure {
     }
 
     /// Asks `next` for a reply, and then the other handlers of the failure, until one replies.
-    pub(super) fn ask(
+    pub(super) fn ask<'a>(
         mut self,
-        context: &RequestContext,
-        mut next: Option<(ErasedHandler, Subject)>,
+        context: &'a RequestContext,
+        mut next: Option<(&'a ErasedHandler, Subject)>,
         cx: &mut Context<'_>,
     ) -> Asked {
         while let Some((handler, handled)) = next {
@@ -153,10 +149,8 @@ impl PendingHandler {
 
     /// Reports the failure, because the client has left before the handler replied.
     #[cold]
-    pub(super) fn abandon(self, context: Option<&RequestContext>) {
+    pub(super) fn abandon(self, context: &RequestContext) {
         ignore_panic(|| drop(self.reply));
-        if let Some(context) = context {
-            self.failure.report(context, Outcome::Aborted);
-        }
+        self.failure.report(context, Outcome::Aborted);
     }
 }

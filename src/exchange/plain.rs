@@ -12,7 +12,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 
 use super::{
-    AnswerBody, BodyContext, Config, Exchange, Inspection, LayerConfig, POLLED_AFTER_READY,
+    AnswerBody, BodyContext, Config, Exchange, Inspection, LayerConfig,
     attached::{Attached, detach, has_attached, settle_rendered},
     pending_report::PendingReport,
     sealed::Sealed,
@@ -28,6 +28,7 @@ use crate::{
     exception::HttpException,
     format::{MayReadBody, ResponseFormat},
     grpc::{self, GrpcCode, StatusEncoding, Trailers},
+    handling::POLLED_AFTER_READY,
     render::{
         framing::without_body,
         render_json,
@@ -80,6 +81,11 @@ impl Exchange for PlainExchange {
         self.format != ResponseFormat::Http
             || (status >= StatusCode::BAD_REQUEST
                 && (status == StatusCode::INTERNAL_SERVER_ERROR || report::is_heard()))
+    }
+
+    #[inline]
+    fn pass(&mut self) -> Self {
+        *self
     }
 
     fn inspect<B: Body<Data = Bytes>>(

@@ -1,6 +1,7 @@
 #![doc = include_str!("../docs/handlers.md")]
 
 mod reply;
+mod reply_body;
 #[cfg(feature = "axum")]
 mod response_type;
 mod status_range;
@@ -15,7 +16,10 @@ use std::{
 
 #[cfg(feature = "axum")]
 pub(crate) use self::reply::Declined;
-pub(crate) use self::reply::{HandlerResponse, ReplyKind};
+pub(crate) use self::{
+    reply::{HandlerResponse, ReplyKind},
+    reply_body::ReplyBody,
+};
 pub use self::{
     reply::{IntoReply, Reply},
     status_range::StatusRange,

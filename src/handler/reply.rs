@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 
+use super::ReplyBody;
 #[cfg(feature = "axum")]
 use crate::caught::returned::UnhandledFailure;
 use crate::{
@@ -55,7 +55,7 @@ pub(crate) enum ReplyKind {
 pub(crate) struct Declined;
 
 /// Response of a handler.
-pub(crate) type HandlerResponse = Response<UnsyncBoxBody<Bytes, BoxError>>;
+pub(crate) type HandlerResponse = Response<ReplyBody>;
 
 /// Type that a handler may return.
 ///
@@ -106,7 +106,7 @@ impl Reply {
         if is_bare_error(&response) {
             return response.status().into();
         }
-        Self(ReplyKind::Response(boxed(response)))
+        Self(ReplyKind::Response(response.map(ReplyBody::new)))
     }
 
     pub(crate) fn into_kind(self) -> ReplyKind {
@@ -116,13 +116,6 @@ impl Reply {
     pub(crate) fn is_declined(&self) -> bool {
         matches!(self.0, ReplyKind::None)
     }
-}
-
-fn boxed<B>(response: Response<B>) -> HandlerResponse
-where
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
-    response.map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
 impl From<Exception> for Reply {
@@ -254,7 +247,7 @@ mod sealed {
     use axum_core::response::IntoResponse;
     use http::StatusCode;
 
-    use super::{Declined, IntoReply, Reply, ReplyKind, boxed};
+    use super::{Declined, IntoReply, Reply, ReplyBody, ReplyKind};
     use crate::{
         error::cast,
         exception::{HttpException, WebSocketException},
@@ -288,12 +281,14 @@ mod sealed {
             if attached.remove::<Declined>().is_some() {
                 return Reply::decline();
             }
+            // A reply that says no status is a 200.
+            if response.status() != StatusCode::OK {
+                return response.into();
+            }
             match said_by::<T>() {
-                Says::Nothing if response.status() == StatusCode::OK => Reply::decline(),
-                Says::Body if response.status() == StatusCode::OK => {
-                    Reply(ReplyKind::Body(boxed(response)))
-                }
-                Says::Nothing | Says::Body | Says::Status => response.into(),
+                Says::Nothing => Reply::decline(),
+                Says::Body => Reply(ReplyKind::Body(response.map(ReplyBody::new))),
+                Says::Status => response.into(),
             }
         }
     }

@@ -1,9 +1,8 @@
 //! The user's handlers, and the order in which they are asked.
 
 use std::{
-    any::{Any, type_name},
+    any::{Any, TypeId, type_name},
     error::Error,
-    iter,
     ops::RangeInclusive,
     sync::Arc,
 };
@@ -17,7 +16,7 @@ use crate::{
         failure::{Failure, FromPayload},
     },
     error::is,
-    exception::HttpException,
+    exception::{Exception, HttpException, WebSocketException},
 };
 
 /// The handlers of a layer: by status, by type, for anything. Each list is in the order of
@@ -39,6 +38,7 @@ fn erase<E: ?Sized, M>(handler: impl Handler<E, M>) -> ErasedHandler {
 /// The type of an error.
 #[derive(Clone, Copy)]
 struct ErrorType {
+    id: TypeId,
     is: fn(&(dyn Error + 'static)) -> bool,
     from_payload: FromPayload,
 }
@@ -57,6 +57,7 @@ impl Handlers {
         E: Error + Send + Sync + 'static,
     {
         let of = ErrorType {
+            id: TypeId::of::<E>(),
             is: is::<E>,
             from_payload: |payload: Box<dyn Any + Send>| {
                 Ok((payload.downcast::<E>()?, type_name::<E>()))
@@ -78,74 +79,100 @@ impl Handlers {
         self.by_status.is_empty() && self.by_type.is_empty() && self.any.is_empty()
     }
 
-    /// Returns the handlers of `failure`, in the order in which they are asked.
+    /// Finds the handler of `failure` that is asked after `asked` others.
     ///
     /// As in Starlette, those for the status of an exception come first. Those for a type are next,
     /// then those for the status that any other failure has by default, then those for anything.
-    pub(crate) fn of<'a>(
-        &'a self,
-        failure: &'a Failure,
-    ) -> impl Iterator<Item = (&'a ErasedHandler, Subject)> {
-        let by_status = once_with(|| self.of_exception(failure));
-        let by_type = failure.errors().enumerate().flat_map(|(depth, error)| {
-            let handlers = self.by_type.iter().rev();
-            let handlers = handlers.filter(move |(of, _)| (of.is)(error));
-            handlers.map(move |(_, handler)| (handler, Subject::Source(depth)))
-        });
-        let by_default = once_with(|| self.of_default(failure));
-        let any = self.any.iter().rev();
-        by_status
-            .chain(by_type)
-            .chain(by_default)
-            .chain(any.map(|handler| (handler, Subject::Source(0))))
+    pub(crate) fn find(
+        &self,
+        failure: &Failure,
+        asked: usize,
+    ) -> Option<(&ErasedHandler, Subject)> {
+        let mut asked = asked;
+        let asked = &mut asked;
+        self.of_exception(failure, asked)
+            .or_else(|| self.of_type(failure, asked))
+            .or_else(|| self.of_default(failure, asked))
+            .or_else(|| {
+                let handler = self.any.iter().rev().nth(*asked)?;
+                Some((handler, Subject::Source(0)))
+            })
     }
 
-    /// Returns the handlers for the status of the exception that was caught.
-    fn of_exception<'a>(
-        &'a self,
+    /// Finds a handler for the status of the exception that was caught.
+    fn of_exception(
+        &self,
         failure: &Failure,
-    ) -> Option<impl Iterator<Item = (&'a ErasedHandler, Subject)>> {
-        if self.by_status.is_empty() {
+        asked: &mut usize,
+    ) -> Option<(&ErasedHandler, Subject)> {
+        let Exception::Http(exception) = failure.as_exception()? else {
+            return None;
+        };
+        let handler = self.of_status(exception.status(), asked)?;
+        let depth = failure.errors().position(|it| it.is::<HttpException>())?;
+        Some((handler, Subject::Source(depth)))
+    }
+
+    /// Finds a handler for the type of an error in the chain of the failure.
+    fn of_type(&self, failure: &Failure, asked: &mut usize) -> Option<(&ErasedHandler, Subject)> {
+        if self.by_type.is_empty() {
             return None;
         }
-        let (depth, exception) = failure
-            .errors()
-            .enumerate()
-            .find_map(|(depth, error)| Some((depth, error.downcast_ref::<HttpException>()?)))?;
-        Some(self.of_status(exception.status(), Subject::Source(depth)))
+        failure.errors().enumerate().find_map(|(depth, error)| {
+            let exception = type_of_exception(error);
+            let handlers = self.by_type.iter().rev();
+            let mut handlers = handlers.filter(|(of, _)| match exception {
+                Some(id) => of.id == id,
+                None => (of.is)(error),
+            });
+            let (_, handler) = handlers.find(|_| is_next(asked))?;
+            Some((handler, Subject::Source(depth)))
+        })
     }
 
-    /// Returns the handlers for the status that a failure without an exception has by default.
-    fn of_default<'a>(
-        &'a self,
+    /// Finds a handler for the status that a failure without an exception has by default.
+    fn of_default(
+        &self,
         failure: &Failure,
-    ) -> Option<impl Iterator<Item = (&'a ErasedHandler, Subject)>> {
+        asked: &mut usize,
+    ) -> Option<(&ErasedHandler, Subject)> {
         if self.by_status.is_empty() || failure.as_exception().is_some() {
             return None;
         }
-        Some(self.of_status(failure.stand_in().status(), Subject::StandIn))
+        let handler = self.of_status(failure.stand_in().status(), asked)?;
+        Some((handler, Subject::StandIn))
     }
 
-    /// Returns the handlers for `status`: those for it alone, then those for a range.
-    fn of_status(
-        &self,
-        status: StatusCode,
-        handled: Subject,
-    ) -> impl Iterator<Item = (&ErasedHandler, Subject)> {
+    /// Finds a handler for `status`: those for it alone come before those for a range.
+    fn of_status(&self, status: StatusCode, asked: &mut usize) -> Option<&ErasedHandler> {
         let status = status.as_u16();
-        [true, false].into_iter().flat_map(move |for_one| {
+        [true, false].into_iter().find_map(|for_one| {
             let handlers = self.by_status.iter().rev();
-            let handlers = handlers.filter(move |(statuses, _)| {
+            let mut handlers = handlers.filter(|(statuses, _)| {
                 statuses.contains(&status) && (statuses.start() == statuses.end()) == for_one
             });
-            handlers.map(move |(_, handler)| (handler, handled))
+            let (_, handler) = handlers.find(|_| is_next(asked))?;
+            Some(handler)
         })
     }
 }
 
-/// Returns an iterator that is made when it is first used.
-fn once_with<T, I: Iterator<Item = T>>(
-    make: impl FnOnce() -> Option<I>,
-) -> impl Iterator<Item = T> {
-    iter::once_with(make).flatten().flatten()
+/// Returns the type of an exception, which is no other error and holds none. Its handlers are found
+/// by a comparison.
+fn type_of_exception(error: &(dyn Error + 'static)) -> Option<TypeId> {
+    if error.is::<HttpException>() {
+        return Some(TypeId::of::<HttpException>());
+    }
+    if error.is::<Exception>() {
+        return Some(TypeId::of::<Exception>());
+    }
+    let is_other = error.is::<WebSocketException>();
+    is_other.then(TypeId::of::<WebSocketException>)
+}
+
+/// Returns whether a handler that matches is the next to be asked, after `asked` others.
+fn is_next(asked: &mut usize) -> bool {
+    let is_next = *asked == 0;
+    *asked = asked.saturating_sub(1);
+    is_next
 }

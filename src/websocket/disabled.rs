@@ -16,14 +16,13 @@ pub(crate) enum WebSockets {}
 pub(crate) enum Upgrade {}
 
 impl Upgrade {
-    /// Returns `None`: no layer handles WebSockets.
-    #[inline]
+    /// Cannot be called, as there are no settings.
     pub(crate) fn begin<B>(
         _: &mut Request<B>,
-        _: Option<&WebSockets>,
+        websockets: &WebSockets,
         _: &mut RequestContext,
     ) -> Option<Box<Self>> {
-        None
+        match *websockets {}
     }
 
     /// Cannot be called, as there is no upgrade.

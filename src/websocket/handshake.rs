@@ -16,7 +16,7 @@ use http::{
         SEC_WEBSOCKET_VERSION, UPGRADE,
     },
 };
-use hyper::ext::Protocol;
+use hyper::{ext::Protocol, upgrade::OnUpgrade};
 use tungstenite::handshake::derive_accept_key;
 
 use crate::{
@@ -52,9 +52,16 @@ enum InvalidHandshake {
     SeveralVersions,
 }
 
-/// Returns whether a request asks for a WebSocket, in a valid handshake or an invalid one.
+/// Returns whether a request asks for a WebSocket, in a valid handshake or an invalid one, on a
+/// connection that hyper can upgrade.
 #[inline]
 pub(crate) fn is_requested<B>(request: &Request<B>) -> bool {
+    // Few requests have any, and the search in the headers takes longer.
+    request.extensions().get::<OnUpgrade>().is_some() && asks_for_websocket(request)
+}
+
+#[cold]
+fn asks_for_websocket<B>(request: &Request<B>) -> bool {
     match request.version() {
         // Over HTTP/1.1 a CONNECT is a tunnel, whatever its headers are.
         Version::HTTP_11 => {

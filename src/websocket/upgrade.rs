@@ -42,10 +42,9 @@ impl Upgrade {
     #[inline]
     pub(crate) fn begin<B>(
         request: &mut Request<B>,
-        websockets: Option<&WebSockets>,
+        websockets: &WebSockets,
         context: &mut RequestContext,
     ) -> Option<Box<Self>> {
-        let websockets = websockets?;
         match handshake::is_requested(request) {
             true => Self::intercept(request, websockets, context),
             false => None,
