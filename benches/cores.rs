@@ -9,19 +9,20 @@
 //! ```
 
 mod common;
+#[path = "common/layers.rs"]
+mod layers;
 
 use std::{
-    fmt, io,
     sync::Barrier,
     thread::{self, available_parallelism},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::Response;
 use http_body::Body;
 use tower::{BoxError, Layer, Service, service_fn};
-use tower_exception::{Caught, ExceptionLayer, HttpException, Outcome, Panic, config::Configured};
+use tower_exception::ExceptionLayer;
 
 use common::*;
 
@@ -29,19 +30,6 @@ const THREADS: [usize; 4] = [1, 2, 4, 8];
 const REQUESTS: u32 = 200_000;
 /// Rounds in which the services take turns. The median of their times is printed.
 const ROUNDS: usize = 7;
-
-fn configured() -> ExceptionLayer<Configured> {
-    let layer = ExceptionLayer::new()
-        .on(|_: Caught<io::Error>| StatusCode::BAD_GATEWAY)
-        .on(|_: Caught<fmt::Error>| StatusCode::CONFLICT)
-        .on_status(404, |_: Caught<HttpException>| StatusCode::NOT_FOUND)
-        .on_panic(|_: Caught<Panic>| StatusCode::INTERNAL_SERVER_ERROR)
-        .on_any(|_: Caught| StatusCode::INTERNAL_SERVER_ERROR)
-        .observe(|_: &Caught, _: Outcome| {});
-    #[cfg(feature = "websocket")]
-    let layer = layer.with_websockets(tower_exception::WebSockets::new());
-    layer
-}
 
 /// Returns the time that each of `threads` needs for a request, on average.
 fn time<S, B>(service: &S, threads: usize) -> Duration
@@ -78,7 +66,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn main() {
     let bare = service_fn(hello);
     let plain = ExceptionLayer::new().layer(service_fn(hello));
-    let configured = configured().layer(service_fn(hello));
+    let configured = layers::configured().layer(service_fn(hello));
     let cores = available_parallelism().map_or(1, usize::from);
     println!("time of a request in ns, on {cores} cores: bare, ExceptionLayer, configured");
     for threads in THREADS {

@@ -2,12 +2,14 @@
 //! same run. Compare the medians of one group with each other, and never with another machine's.
 //!
 //! ```sh
-//! cargo bench --features axum --bench overhead
+//! cargo bench --features axum,websocket --bench overhead
 //! ```
 
 mod common;
+#[path = "common/layers.rs"]
+mod layers;
 
-use std::{fmt, io, panic, time::Duration};
+use std::{panic, time::Duration};
 
 use axum::{error_handling::HandleErrorLayer, response::IntoResponse};
 use bytes::Bytes;
@@ -16,12 +18,11 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 use serde_json::json;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
-use tower_exception::{
-    Caught, Detail, ExceptionLayer, HttpException, Outcome, Panic, config::Configured,
-};
+use tower_exception::{Detail, ExceptionLayer, HttpException};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use common::*;
+use layers::*;
 
 fn measure<S, B>(group: &str, name: &str, expected: u16, c: &mut Criterion, mut service: S)
 where
@@ -50,63 +51,6 @@ async fn handle_error(error: BoxError) -> impl IntoResponse {
         }
     };
     (status, headers, axum::Json(json!({ "detail": detail })))
-}
-
-/// Function for `HandleErrorLayer` that renders a fixed body.
-async fn fixed_body(_: BoxError) -> impl IntoResponse {
-    let body = json!({ "detail": "Item not found" });
-    (StatusCode::NOT_FOUND, axum::Json(body))
-}
-
-/// Function for `HandleErrorLayer` that replies as the handler of [`five_handlers`].
-async fn same_reply(error: BoxError) -> impl IntoResponse {
-    let status = match error.downcast_ref::<HttpException>() {
-        Some(exception) => exception.status(),
-        None => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    let body = json!({ "error": { "code": status.as_u16() } });
-    (status, axum::Json(body))
-}
-
-/// Responds as axum does, without an exception.
-async fn responds(_: HttpRequest) -> Result<axum::response::Response, BoxError> {
-    let body = json!({ "detail": "Item not found" });
-    Ok((StatusCode::NOT_FOUND, axum::Json(body)).into_response())
-}
-
-/// Layer with `count` handlers, each for another status.
-fn handlers(count: u16) -> ExceptionLayer<Configured> {
-    let one = ExceptionLayer::new().on_status(410, |_: Caught<HttpException>| StatusCode::GONE);
-    (411..410 + count).fold(one, |layer, status| {
-        layer.on_status(status, |_: Caught<HttpException>| StatusCode::GONE)
-    })
-}
-
-fn observer() -> ExceptionLayer<Configured> {
-    ExceptionLayer::new().observe(|_: &Caught, _: Outcome| {})
-}
-
-/// Layer with five handlers, an observer, and, with the feature `websocket`, WebSockets.
-fn configured() -> ExceptionLayer<Configured> {
-    let layer = five_handlers().observe(|_: &Caught, _: Outcome| {});
-    #[cfg(feature = "websocket")]
-    let layer = layer.with_websockets(tower_exception::WebSockets::new());
-    layer
-}
-
-/// Layer with five handlers. The one for exceptions is the last that is searched.
-fn five_handlers() -> ExceptionLayer<Configured> {
-    ExceptionLayer::new()
-        .on_status(StatusCode::CONFLICT, |_: Caught<HttpException>| {
-            StatusCode::CONFLICT
-        })
-        .on(|_: Caught<io::Error>| StatusCode::BAD_GATEWAY)
-        .on(|_: Caught<fmt::Error>| StatusCode::BAD_GATEWAY)
-        .on_panic(|_: Caught<Panic>| StatusCode::INTERNAL_SERVER_ERROR)
-        .on(|exception: Caught<HttpException>| {
-            let body = json!({ "error": { "code": exception.status().as_u16() } });
-            (exception.status(), axum::Json(body))
-        })
 }
 
 fn nothing_raised(c: &mut Criterion) {
@@ -141,7 +85,7 @@ fn raised(c: &mut Criterion) {
     let service = ExceptionLayer::new().layer(service_fn(returns));
     measure(group, "ExceptionLayer", 404, c, service);
     let service = five_handlers().layer(service_fn(returns));
-    measure(group, "ExceptionLayer, a handler answers", 404, c, service);
+    measure(group, "ExceptionLayer, a handler replies", 404, c, service);
     let service = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(handle_error))
         .service(service_fn(returns));
@@ -153,7 +97,7 @@ fn raised(c: &mut Criterion) {
     let service = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(same_reply))
         .service(service_fn(returns));
-    measure(group, "HandleErrorLayer, same reply", 404, c, service);
+    measure(group, "HandleErrorLayer, the same reply", 404, c, service);
     let service = service_fn(returns).map_result(by_hand);
     measure(group, "by hand", 404, c, service);
     let service = observer().layer(service_fn(returns));

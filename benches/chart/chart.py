@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Draws the charts of the README from the figures of the benches.
 
-    cargo bench --features axum --bench overhead
-    cargo bench --features axum --bench depth
+    cargo bench --features axum,websocket --bench overhead
+    cargo bench --features axum,websocket --bench depth
     benches/chart/chart.py --record target/criterion   # writes figures.json, then draws
     benches/chart/chart.py                             # draws from figures.json
     benches/chart/chart.py --check                     # fails if a chart is not that of figures.json
@@ -41,7 +41,7 @@ CHARTS = [
             ("*attached", "attached", "ExceptionLayer"),
             ("*raise_async", "raised async", "ExceptionLayer"),
             ("HandleErrorLayer", "returned", "HandleErrorLayer"),
-            ("*a handler replies Json", "returned", "ExceptionLayer, a handler answers"),
+            ("*a handler replies Json", "returned", "ExceptionLayer, a handler replies"),
             ("*raise, unwinding", "unwound", "ExceptionLayer, raised"),
         ],
     ),

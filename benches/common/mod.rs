@@ -67,7 +67,7 @@ pub fn by_hand(result: HttpResult) -> HttpResult {
     let Detail::Text(text) = exception.detail() else {
         return Err(exception);
     };
-    let body = format!("{{\"detail\":{text:?}}}");
+    let body = format!("{{\"detail\":{}}}", serde_json::to_string(text)?);
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = exception.status();
     let json = HeaderValue::from_static("application/json");

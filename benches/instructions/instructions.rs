@@ -1,55 +1,23 @@
 //! Counts the instructions of a hundred requests, by case; `check.sh` runs it and explains why.
 
-use std::{error::Error, fmt, hint::black_box};
+use std::hint::black_box;
 
+use axum::error_handling::HandleErrorLayer;
 use bytes::Bytes;
 use gungraun::{LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
-use http::{Response, StatusCode};
+use http::Response;
 use http_body::Body;
-use tower::{BoxError, Layer, Service, ServiceExt as _, service_fn};
-use tower_exception::{Caught, ExceptionLayer, HttpException, Outcome, Panic, config::Configured};
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
+use tower_exception::ExceptionLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/layers.rs"]
+mod layers;
+
 use common::*;
-
-/// Error of the application.
-#[derive(Debug)]
-struct Failed<const N: usize>;
-
-impl<const N: usize> fmt::Display for Failed<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "failed {N}")
-    }
-}
-
-impl<const N: usize> Error for Failed<N> {}
-
-/// Returns a layer with five handlers and an observer.
-fn configured() -> ExceptionLayer<Configured> {
-    ExceptionLayer::new()
-        .on(|_: Caught<Failed<1>>| StatusCode::GONE)
-        .on(|_: Caught<Failed<2>>| StatusCode::CONFLICT)
-        .on_status(StatusCode::NOT_FOUND, |_: Caught<HttpException>| {
-            StatusCode::NOT_FOUND
-        })
-        .on_panic(|_: Caught<Panic>| StatusCode::BAD_GATEWAY)
-        .on_any(|_: Caught| StatusCode::INTERNAL_SERVER_ERROR)
-        .observe(|_: &Caught, _: Outcome| {})
-}
-
-/// Returns a layer with `count` handlers, each for another status.
-fn handlers(count: u16) -> ExceptionLayer<Configured> {
-    let one = ExceptionLayer::new().on_status(400, |_: Caught<HttpException>| StatusCode::GONE);
-    (401..400 + count).fold(one, |layer, status| {
-        layer.on_status(status, |_: Caught<HttpException>| StatusCode::GONE)
-    })
-}
-
-fn observer() -> ExceptionLayer<Configured> {
-    ExceptionLayer::new().observe(|_: &Caught, _: Outcome| {})
-}
+use layers::*;
 
 const REQUESTS: u32 = 100;
 
@@ -95,20 +63,33 @@ macro_rules! cases {
     };
 }
 
+/// Returns a service that fails, under axum's layer with a function that replies.
+macro_rules! handle_error {
+    ($function:expr) => {
+        ServiceBuilder::new()
+            .layer(HandleErrorLayer::new($function))
+            .service(service_fn(returns))
+    };
+}
+
 cases! {
     bare: service_fn(hello);
     exception_layer: ExceptionLayer::new().layer(service_fn(hello));
     catch_panic_layer: CatchPanicLayer::new().layer(service_fn(hello));
-    returned: ExceptionLayer::new().layer(service_fn(returns));
-    attached: ExceptionLayer::new().layer(service_fn(attaches));
     configured: configured().layer(service_fn(hello));
     one_handler: handlers(1).layer(service_fn(hello));
     hundred_handlers: handlers(100).layer(service_fn(hello));
     observer: observer().layer(service_fn(hello));
     adopting: ExceptionLayer::new().adopt_error_responses().layer(service_fn(hello));
-    returned_handled: configured().layer(service_fn(returns));
+    returned: ExceptionLayer::new().layer(service_fn(returns));
     returned_observed: observer().layer(service_fn(returns));
     returned_by_hand: service_fn(returns).map_result(by_hand);
+    returned_to_axum: handle_error!(fixed_body);
+    replied: five_handlers().layer(service_fn(returns));
+    replied_configured: configured().layer(service_fn(returns));
+    replied_by_axum: handle_error!(same_reply);
+    attached: ExceptionLayer::new().layer(service_fn(attaches));
+    responded_by_axum: service_fn(responds);
     raised_async: ExceptionLayer::new().layer(service_fn(raises_async));
 }
 

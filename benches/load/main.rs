@@ -3,7 +3,8 @@
 //!
 //! An axum server (hyper, HTTP/1.1) runs on one thread. A client on another thread holds 32
 //! connections open, each with one request at a time. The cases take turns in short rounds, so that
-//! noise affects all alike. The printed figures are medians of the rounds.
+//! noise affects all alike. The printed figures are medians of the rounds. A ratio is that to the
+//! plain handler in the same round, and the quartiles in brackets show its spread.
 //!
 //! ```sh
 //! cargo bench --features axum --bench load
@@ -69,7 +70,7 @@ fn main() {
         }
         cases.rotate_right(first);
     }
-    report(&mut cases);
+    report(&cases);
 }
 
 impl Case {
@@ -84,25 +85,33 @@ impl Case {
     }
 }
 
-fn report(cases: &mut [Case]) {
+fn report(cases: &[Case]) {
     println!(
-        "{:28} {:>10} {:>8} {:>14} {:>8}",
-        "", "requests/s", "ratio", "server µs/req", "ratio"
+        "{:28} {:>10} {:>21} {:>12} {:>21}",
+        "", "requests/s", "ratio", "server us", "ratio"
     );
-    let plain = (median(&mut cases[0].rates), median(&mut cases[0].times));
+    let (rates, times) = (&cases[0].rates, &cases[0].times);
     for case in cases {
-        let rate = median(&mut case.rates);
-        print!("{:28} {rate:10.0} {:8.3}", case.name, rate / plain.0);
-        if case.is_ours && plain.1.is_finite() {
-            let time = median(&mut case.times);
-            print!(" {time:14.2} {:8.3}", time / plain.1);
+        let rate = quartiles(case.rates.iter().copied())[1];
+        print!("{:28} {rate:10.0} {}", case.name, ratio(&case.rates, rates));
+        if case.is_ours && !times.is_empty() {
+            let time = quartiles(case.times.iter().copied())[1];
+            print!(" {time:12.2} {}", ratio(&case.times, times));
         }
         println!();
     }
 }
 
-/// Median of `values`, or NaN if there are none.
-fn median(values: &mut [f64]) -> f64 {
+/// Returns the median of the ratios of each round, and in brackets the first and the third
+/// quartile.
+fn ratio(values: &[f64], plain: &[f64]) -> String {
+    let ratios = values.iter().zip(plain).map(|(value, plain)| value / plain);
+    let [first, median, third] = quartiles(ratios);
+    format!("{median:7.3} ({first:.3}-{third:.3})")
+}
+
+fn quartiles(values: impl Iterator<Item = f64>) -> [f64; 3] {
+    let mut values: Vec<_> = values.collect();
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    [1, 2, 3].map(|quarter| values[values.len() * quarter / 4])
 }
