@@ -89,8 +89,10 @@ pub async fn extended_connect(
         request = request.header(*name, *value);
     }
     let request = request.body(Empty::<Bytes>::new()).unwrap();
-    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
-    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream)
+    let stream = TcpStream::connect(address).await.unwrap();
+    // Frames that are written byte by byte would wait for the server's acknowledgement of each.
+    stream.set_nodelay(true).unwrap();
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
         .unwrap();
     tokio::spawn(connection);
