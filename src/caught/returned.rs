@@ -20,7 +20,7 @@ use crate::error::{downcast_ref, take};
 #[cfg(feature = "tokio")]
 use crate::panic_record::take_of_task;
 #[cfg(feature = "tonic")]
-use crate::{error::ErrorValue, grpc::tonic::made_of};
+use crate::{error::ErrorValue, grpc::visible::made_of};
 use crate::{
     error::{BoxError, BoxedError, Error, LocatedError, SharedError, boxed, cast, of_payload},
     exception::{Exception, HttpException},

@@ -16,7 +16,7 @@ pub(crate) mod tonic;
 mod trailers;
 mod transcode;
 #[cfg(feature = "tonic")]
-mod visible;
+pub(crate) mod visible;
 mod web;
 
 pub use code::GrpcCode;

@@ -8,14 +8,17 @@ use tonic::{Code, Status, TimeoutExpired, metadata::MetadataMap};
 
 use super::{
     code::GrpcCode,
-    details::{self, Details, detail_of},
+    details::{self, Details},
     fields::StatusFields,
     metadata::{into_metadata, is_metadata},
-    visible::{has_visible_message, is_received, reason},
+    visible::{
+        detail, has_visible_message, is_received, made_of, original_status, reason,
+        unchanged_message,
+    },
 };
 use crate::{
     error::{find, sources},
-    exception::{Detail, Exception, HttpException},
+    exception::{Exception, HttpException},
 };
 
 /// Converts an exception to the status that a gRPC client receives, so that `?` works in a tonic
@@ -166,11 +169,6 @@ impl HttpException {
     }
 }
 
-/// Returns the exception that the status was made of.
-pub(crate) fn made_of(status: &Status) -> Option<&HttpException> {
-    status.source()?.downcast_ref()
-}
-
 /// Converts a code to tonic's type.
 impl From<GrpcCode> for Code {
     fn from(code: GrpcCode) -> Self {
@@ -251,11 +249,9 @@ pub(crate) fn status_fields(exception: &HttpException) -> StatusFields {
     let mut fields = StatusFields::of(exception);
     let mut others = Vec::new();
     if let Some(status) = original_status(exception) {
-        let original = HttpException::new(exception.status()).with_detail(detail(status));
-        let original_message = original.message();
         fields.code = status.code().into();
-        if has_visible_message(status) && original_message == fields.message {
-            fields.message = status.message().to_owned();
+        if let Some(message) = unchanged_message(exception, status) {
+            fields.message = message.to_owned();
             if exception.supplement().is_none_or(|it| it.is_converted) {
                 fields.details = Bytes::copy_from_slice(status.details());
                 return fields.limited();
@@ -264,27 +260,6 @@ pub(crate) fn status_fields(exception: &HttpException) -> StatusFields {
         }
     }
     fields.with_details(Details::of(exception, others))
-}
-
-/// Returns the status that `exception` was made of, unless its HTTP status has changed since.
-fn original_status(exception: &HttpException) -> Option<&Status> {
-    let status = exception.origin()?.downcast_ref::<Status>()?;
-    let http_status = GrpcCode::from(status.code()).http_status();
-    let is_original = exception.is_converted() && http_status == exception.status();
-    is_original.then_some(status)
-}
-
-/// Returns the JSON in the details of a status, or otherwise its message, unless that is not meant
-/// for clients.
-fn detail(status: &Status) -> Detail {
-    if !has_visible_message(status) {
-        return Detail::Canonical;
-    }
-    match detail_of(status.details()) {
-        Some(json) => Detail::from(json),
-        None if status.message().is_empty() => Detail::Canonical,
-        None => Detail::from(status.message().to_owned()),
-    }
 }
 
 #[cfg(test)]

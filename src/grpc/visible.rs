@@ -15,10 +15,15 @@ use tonic::{Code, Status};
 use super::{
     code::GrpcCode,
     content_type::GrpcContentType,
+    details::detail_of,
     message,
     metadata::{GRPC_MESSAGE, GRPC_STATUS_DETAILS_BIN},
 };
-use crate::{error::sources, unwind::catch_or};
+use crate::{
+    error::sources,
+    exception::{Detail, HttpException},
+    unwind::catch_or,
+};
 
 /// Headers that every upstream's response has, and that no handler sets in the metadata.
 ///
@@ -68,7 +73,8 @@ pub(crate) fn has_visible_message(status: &Status) -> bool {
     if is_of_http || is_of_tonic {
         return false;
     }
-    if status.source().is_none() {
+    let is_of_exception = made_of(status).is_some_and(|it| is_message_of(it, text));
+    if status.source().is_none() || is_of_exception {
         return true;
     }
     let text = text.strip_prefix(HTTP_2_ERROR).unwrap_or(text);
@@ -79,6 +85,51 @@ pub(crate) fn has_visible_message(status: &Status) -> bool {
             found.is_some_and(|found| found.message() == text) || error.to_string() == text
         })
     })
+}
+
+/// Returns the exception that the status was made of.
+pub(crate) fn made_of(status: &Status) -> Option<&HttpException> {
+    status.source()?.downcast_ref()
+}
+
+/// Returns the status that `exception` was made of, unless its HTTP status has changed since.
+pub(crate) fn original_status(exception: &HttpException) -> Option<&Status> {
+    let status = exception.origin()?.downcast_ref::<Status>()?;
+    let http_status = GrpcCode::from(status.code()).http_status();
+    let is_original = exception.is_converted() && http_status == exception.status();
+    is_original.then_some(status)
+}
+
+/// Returns the JSON in the details of a status, or otherwise its message, unless that is not meant
+/// for clients.
+pub(crate) fn detail(status: &Status) -> Detail {
+    if !has_visible_message(status) {
+        return Detail::Canonical;
+    }
+    match detail_of(status.details()) {
+        Some(json) => Detail::from(json),
+        None if status.message().is_empty() => Detail::Canonical,
+        None => Detail::from(status.message().to_owned()),
+    }
+}
+
+/// Returns the message of `status`, which `exception` was made of, unless it is not meant for
+/// clients or the detail has changed since.
+pub(crate) fn unchanged_message<'a>(
+    exception: &HttpException,
+    status: &'a Status,
+) -> Option<&'a str> {
+    let original = HttpException::new(exception.status()).with_detail(detail(status));
+    let is_unchanged = original.message() == exception.message();
+    (is_unchanged && has_visible_message(status)).then(|| status.message())
+}
+
+/// Returns whether `text` is the message of the status that a client receives for `exception`.
+///
+/// An exception writes it for the client, also if one of its sources has the same text.
+fn is_message_of(exception: &HttpException, text: &str) -> bool {
+    let unchanged = original_status(exception).and_then(|it| unchanged_message(exception, it));
+    exception.message() == text || unchanged == Some(text)
 }
 
 /// Removes from a response that tonic made of `status` what is not meant for its client.
@@ -117,7 +168,6 @@ pub(crate) fn reason(status: &Status) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exception::HttpException;
     use http::HeaderValue;
     use std::{error::Error, fmt, io, sync::Arc};
     use tonic::{ConnectError, metadata::MetadataMap};
@@ -150,6 +200,10 @@ mod tests {
             received("application/grpc+proto", Status::not_found("no such order")),
             with_source,
             HttpException::not_found("no such order").into(),
+            HttpException::from(Status::not_found("no such order")).into(),
+            HttpException::conflict("out of stock")
+                .with_source(io::Error::other("out of stock"))
+                .into(),
         ] {
             assert!(has_visible_message(&status), "{status:?}");
         }
@@ -179,6 +233,12 @@ mod tests {
             of(Box::new(connect())),
             of(Box::new(Around(Box::new(connect())))),
             of(Box::new(Around(Box::new(Status::data_loss("internal"))))),
+            of(Box::new(
+                HttpException::bad_gateway("no prices").with_source(Status::data_loss("internal")),
+            )),
+            of(Box::new(
+                HttpException::from(Status::data_loss("internal")).with_detail("no prices"),
+            )),
             Status::internal("tonic-web: 10.0.0.7"),
             Status::unknown("Service was not ready: transport error"),
             Status::unavailable("grpc-status header missing, mapped from HTTP status code 502"),
