@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | [`autobahn`] | sections 2 to 7 of the Autobahn TestSuite, as they concern a WebSocket server |
 //! | [`grpc_interop`] | the error cases of gRPC's interoperability tests |
+//! | [`starlette`] | Starlette's and FastAPI's tests of exceptions |
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod autobahn;
 mod grpc_interop;
+mod starlette;
 
 /// Code generated from `proto/testing.proto` by the crate in `tests/grpc/generate`.
 #[rustfmt::skip]
