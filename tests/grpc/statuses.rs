@@ -71,6 +71,21 @@ async fn handlers_apply_to_a_status() {
     }
 }
 
+/// An exception's detail is for the client, also if a source of the exception has the same text.
+#[tokio::test]
+async fn the_detail_of_an_exception_may_be_the_text_of_its_source() {
+    let interceptor = |_: Request<()>| -> Result<_, Status> {
+        let source = std::io::Error::other("out of stock");
+        Err(HttpException::conflict(source.to_string()).with_source(source))?
+    };
+    let service = ItemsServer::with_interceptor(Shop::default(), interceptor);
+    let server = Server::start(ExceptionLayer::new().layer(service)).await;
+    let mut client = client::grpc(server.address());
+    let status = within(client.get(ItemId::default())).await.unwrap_err();
+    let got = (status.code(), status.message());
+    assert_eq!(got, (Code::Aborted, "out of stock"));
+}
+
 /// The detail is longer than tonic's client accepts.
 #[tokio::test]
 async fn the_status_of_an_exception_with_a_long_detail_is_cut() {
