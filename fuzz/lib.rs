@@ -1,4 +1,8 @@
-//! One request through a layer, without a socket.
+//! One request through a layer, without a socket, and what several targets need.
+
+pub mod frames;
+pub mod input;
+pub mod panics;
 
 use bytes::Bytes;
 use futures_executor::block_on;
