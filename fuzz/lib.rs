@@ -1,5 +1,7 @@
 //! One request through a layer, without a socket, and what several targets need.
 
+pub mod base64;
+pub mod body;
 pub mod frames;
 pub mod input;
 pub mod panics;
