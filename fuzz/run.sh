@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the fuzz targets: random exceptions as HTML and in the other forms, random `Accept` headers,
 # random scripts of a client and an application on a WebSocket, random gRPC-Web bodies,
-# random gRPC statuses.
+# random gRPC statuses, random responses under a layer that adopts them.
 #
 #   fuzz/run.sh               # each target for 20 s
 #   fuzz/run.sh 600           # each target for 10 minutes
@@ -34,7 +34,7 @@ cd "$(dirname "$0")/.."
 
 # An `Accept` header of 64 KiB is in reach. A run of over 10 s is a failure.
 limits=(-max_len=65536 -len_control=1 -timeout=10 -rss_limit_mb=1024)
-for name in ${2:-html accept websocket grpc_web status}; do
+for name in ${2:-html accept websocket grpc_web status adoption}; do
     mkdir -p "$target/corpus/$name"
     # The code under test has no `unsafe`, so that a sanitizer would find nothing.
     cargo +nightly fuzz run --sanitizer none --target-dir "$target" "$name" \
