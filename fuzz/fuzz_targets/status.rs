@@ -199,8 +199,16 @@ fn check_exception(exception: &HttpException, length: usize) {
     }
 }
 
+fn is_of_tonic(text: &str) -> bool {
+    OF_TONIC.iter().any(|part| text.contains(part))
+}
+
 /// Asserts that a client reads of a status all that the exception says.
 fn check_details(exception: &HttpException, sent: &Status) {
+    // The client takes such a message for its own library's, and shows nothing of the status.
+    if is_of_tonic(sent.message()) {
+        return;
+    }
     let read = HttpException::from(sent.clone());
     assert_eq!(
         read.status(),
@@ -224,7 +232,6 @@ fn check_details(exception: &HttpException, sent: &Status) {
 }
 
 fn check_status(status: &Status) {
-    let is_of_tonic = |text: &str| OF_TONIC.iter().any(|part| text.contains(part));
     if is_of_tonic(status.message()) {
         return;
     }
