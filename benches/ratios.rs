@@ -1,4 +1,4 @@
-//! What a layer adds to a request, as a ratio to what others add who do the same.
+//! Ratios of the cost of a layer to that of other code that does the same.
 //!
 //! All cases take turns in rounds of a millisecond or less, so that noise affects all alike. A
 //! ratio is the median of the rounds, and the quartiles in brackets show its spread. Use `overhead`
