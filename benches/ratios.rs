@@ -47,6 +47,10 @@ const RATIOS: [(&str, &str, Option<&str>); 12] = [
     ("raised, unwinding", "returned", None),
 ];
 
+/// Depths of the stack that the rounds alternate between. How values lie in cache lines and pages
+/// moves a time by a tenth, and depends on the depth.
+const DEPTHS: usize = 64;
+
 struct Case {
     name: &'static str,
     send: Box<dyn FnMut()>,
@@ -117,13 +121,24 @@ fn main() {
         cases.rotate_left(first);
         for case in &mut cases {
             let began = Instant::now();
-            (case.send)();
+            at_depth(round % DEPTHS, &mut case.send);
             let time = began.elapsed().as_nanos() as f64 / f64::from(REQUESTS);
             case.times.push(time);
         }
         cases.rotate_right(first);
     }
     report(&cases);
+}
+
+/// Runs `send` below that many frames of the stack.
+#[inline(never)]
+fn at_depth(depth: usize, send: &mut dyn FnMut()) {
+    let frame = black_box([0_u8; 24]);
+    match depth {
+        0 => send(),
+        _ => at_depth(depth - 1, send),
+    }
+    black_box(&frame);
 }
 
 fn report(cases: &[Case]) {

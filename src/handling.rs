@@ -18,6 +18,7 @@ use crate::{
     ids::Ids,
     render::{Render, Rendered, render_json_with_id},
     report::{Outcome, ReportContext, Reporting, emit},
+    shards::Shard,
     unwind::{catch_or, ignore_panic},
 };
 
@@ -43,7 +44,7 @@ pub(crate) struct Handling {
 #[derive(Clone)]
 pub(crate) struct RequestContext {
     /// `None` if it is of no request.
-    handling: Option<Arc<Handling>>,
+    handling: Option<Arc<Shard<Handling>>>,
     pub(crate) request: RequestHead,
     pub(crate) format: ResponseFormat,
 }
@@ -53,7 +54,7 @@ impl RequestContext {
     #[inline]
     pub(crate) fn fill<B>(
         &mut self,
-        handling: &Arc<Handling>,
+        handling: &Arc<Shard<Handling>>,
         request: &Request<B>,
         captures: Option<&Captures>,
         format: ResponseFormat,

@@ -254,7 +254,7 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     }
 
     fn configure(self, change: impl FnOnce(&mut Handling)) -> ExceptionLayer<Configured> {
-        self.change(|config| change(Arc::make_mut(&mut config.handling)))
+        self.change(|config| config.handling.change(change))
     }
 
     pub(crate) fn change(self, change: impl FnOnce(&mut Config)) -> ExceptionLayer<Configured> {

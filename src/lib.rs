@@ -204,6 +204,7 @@ pub mod raise;
 pub mod render;
 mod report;
 mod service;
+mod shards;
 pub mod stacks;
 pub mod telemetry;
 mod unwind;

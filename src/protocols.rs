@@ -52,6 +52,10 @@ impl<C: LayerConfig> ExceptionLayer<C> {
     #[cfg(feature = "tonic")]
     pub fn with_error_domain(self, domain: impl Into<String>) -> ExceptionLayer<Configured> {
         let domain = Arc::from(domain.into());
-        self.change(|config| Arc::make_mut(&mut config.handling).error_domain = Some(domain))
+        self.change(|config| {
+            config
+                .handling
+                .change(|handling| handling.error_domain = Some(domain));
+        })
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     adopt::ReplayedBody,
     caught::{Mechanism, Phase, failure::Failure},
     error::{BodyError, BoxError, sources},
-    exchange::{AnswerBody, BodyContext, LayerConfig, Unconfigured},
+    exchange::{AnswerBody, BodyContext, LayerConfig, RepliedBody, Unconfigured},
     grpc::{FinalFrame, StatusEncoding, TrackedBody},
     raise::poll::{catch_poll_salvaging, take_salvaged},
     unwind::{catch_or, ignore_panic},
@@ -51,6 +51,8 @@ pin_project! {
         Service { #[pin] body: B, context: X },
         /// The body of a gRPC service, whose trailers are inspected.
         Grpc { #[pin] body: B, context: X },
+        /// The body of a handler's response.
+        Replied { body: RepliedBody, context: X },
         /// A body that few responses have.
         Rare { body: Box<RareBody<B>>, context: X },
         Rendered { bytes: Bytes },
@@ -92,10 +94,7 @@ impl<B, C: LayerConfig> ExceptionBody<B, C> {
     pub(crate) fn answer(body: AnswerBody, context: C::BodyContext) -> Self {
         let kind = match body {
             AnswerBody::Rendered(bytes) => Kind::Rendered { bytes },
-            AnswerBody::Replied(body) => Kind::Rare {
-                body: Box::new(RareBody::Replied(body)),
-                context,
-            },
+            AnswerBody::Replied(body) => Kind::Replied { body, context },
         };
         Self { kind }
     }
@@ -129,6 +128,14 @@ where
     match kind.as_mut().project() {
         KindProjection::Rendered { bytes } if !bytes.is_empty() => {
             Poll::Ready(Some(Ok(Frame::data(mem::take(bytes)))))
+        }
+        KindProjection::Replied { body, .. } => {
+            let poll = |cx: &mut Context<'_>| Pin::new(body).poll_frame(cx);
+            match catch_poll_salvaging(cx, poll, salvage_frame) {
+                Ok(Poll::Ready(Some(Err(error)))) => fail(kind, Fault::Error(error), cx),
+                Ok(poll) => poll.map_err(BodyError::new),
+                Err(payload) => fail(kind, Fault::Payload(payload), cx),
+            }
         }
         KindProjection::Rare { body, context } => {
             let poll = |cx: &mut Context<'_>| Pin::new(&mut **body).poll_frame(cx);
@@ -171,9 +178,9 @@ where
     X: BodyContext,
 {
     let (context, tracker) = match kind.as_mut().project() {
-        KindProjection::Service { context, .. } | KindProjection::Grpc { context, .. } => {
-            (context, None)
-        }
+        KindProjection::Service { context, .. }
+        | KindProjection::Grpc { context, .. }
+        | KindProjection::Replied { context, .. } => (context, None),
         KindProjection::Rare { body, context } => (context, body.tracker()),
         KindProjection::Rendered { .. } | KindProjection::Final { .. } => {
             return Poll::Ready(None);
@@ -256,6 +263,7 @@ where
             Kind::Service { body, .. } => catch_or(false, || body.is_end_stream()),
             // An arm of its own takes fewer instructions than one for both.
             Kind::Grpc { body, .. } => catch_or(false, || body.is_end_stream()),
+            Kind::Replied { body, .. } => catch_or(false, || body.is_end_stream()),
             Kind::Rare { body, .. } => catch_or(false, || body.is_end_stream()),
             Kind::Rendered { bytes } => bytes.is_empty(),
             Kind::Final { .. } => false,
@@ -274,6 +282,7 @@ where
                     Some(_) => SizeHint::default(),
                 }
             }
+            Kind::Replied { body, .. } => catch_or(SizeHint::default(), || body.size_hint()),
             Kind::Rare { body, .. } => catch_or(SizeHint::default(), || body.size_hint()),
             // axum sets `content-length: 0` for a body of the exact length 0, even with a 204 and a
             // 304, which must not have that header (RFC 9110, section 8.6).

@@ -13,7 +13,6 @@ use http_body::{Body, Frame, SizeHint};
 use crate::{
     adopt::ReplayedBody,
     error::BoxError,
-    exchange::RepliedBody,
     grpc::{MessageTracker, TrackedBody},
     unwind::catch,
 };
@@ -21,7 +20,6 @@ use crate::{
 /// Body that few responses have. It is behind one pointer, so that other bodies do not grow by it.
 pub(super) enum RareBody<B> {
     Replayed(ReplayedBody<B>),
-    Replied(RepliedBody),
     GrpcWeb(TrackedBody<B>),
 }
 
@@ -30,14 +28,14 @@ impl<B> RareBody<B> {
     pub(super) fn take_trailers(&mut self) -> Option<HeaderMap> {
         match self {
             Self::GrpcWeb(body) => body.take_trailers(),
-            Self::Replayed(_) | Self::Replied(_) => None,
+            Self::Replayed(_) => None,
         }
     }
 
     pub(super) fn tracker(&self) -> Option<MessageTracker> {
         match self {
             Self::GrpcWeb(body) => Some(body.tracker()),
-            Self::Replayed(_) | Self::Replied(_) => None,
+            Self::Replayed(_) => None,
         }
     }
 }
@@ -55,7 +53,6 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.get_mut() {
             Self::Replayed(body) => Pin::new(body).poll_frame(cx),
-            Self::Replied(body) => Pin::new(body).poll_frame(cx),
             Self::GrpcWeb(body) => Pin::new(body).poll_frame(cx),
         }
     }
@@ -63,7 +60,6 @@ where
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Replayed(body) => body.is_end_stream(),
-            Self::Replied(body) => body.is_end_stream(),
             Self::GrpcWeb(body) => body.is_end_stream(),
         }
     }
@@ -71,7 +67,6 @@ where
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Replayed(body) => body.size_hint(),
-            Self::Replied(body) => body.size_hint(),
             Self::GrpcWeb(body) => body.size_hint(),
         }
     }

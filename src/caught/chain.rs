@@ -35,6 +35,23 @@ impl Failure {
             .chain(exception)
     }
 
+    /// Calls `find` with each of [`errors`](Self::errors) and its depth, until it returns a value.
+    pub(crate) fn find_error<'a, T>(
+        &'a self,
+        mut find: impl FnMut(usize, &'a (dyn Error + 'static)) -> Option<T>,
+    ) -> Option<T> {
+        match &self.kind {
+            // The most usual failure takes no search.
+            FailureKind::Exception(exception) => {
+                find(0, exception).or_else(|| find(1, exception.as_error()))
+            }
+            _ => {
+                let mut errors = self.errors().enumerate();
+                errors.find_map(|(depth, error)| find(depth, error))
+            }
+        }
+    }
+
     /// Returns the error at `depth` in [`errors`](Self::errors).
     pub(crate) fn error_at(&self, depth: usize) -> Option<&(dyn Error + 'static)> {
         match (&self.kind, depth) {

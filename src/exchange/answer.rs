@@ -2,8 +2,8 @@
 
 use std::{
     pin::Pin,
-    sync::{Mutex, PoisonError},
-    task::{Context, Poll, ready},
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -36,21 +36,16 @@ impl From<Bytes> for AnswerBody {
 /// Body of a handler's response.
 ///
 /// A reply's body has to be `Send` only, while the layer's body is `Sync` if the service's is. The
-/// mutex makes the difference. Nothing locks it: a poll has exclusive access, and what others ask
-/// for is known from the last poll.
-pub struct RepliedBody {
-    body: Mutex<ReplyBody>,
-    is_end_stream: bool,
-    size_hint: SizeHint,
-}
+/// mutex makes the difference. Nobody ever waits for it.
+pub struct RepliedBody(Mutex<ReplyBody>);
 
 impl RepliedBody {
     pub(crate) fn new(body: ReplyBody) -> Self {
-        Self {
-            is_end_stream: body.is_end_stream(),
-            size_hint: body.size_hint(),
-            body: Mutex::new(body),
-        }
+        Self(Mutex::new(body))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ReplyBody> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,24 +57,15 @@ impl Body for RepliedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Self {
-            body,
-            is_end_stream,
-            size_hint,
-        } = &mut *self;
-        let body = body.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
-        *is_end_stream = body.is_end_stream();
-        *size_hint = body.size_hint();
-        Poll::Ready(frame)
+        let body = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        Pin::new(body).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.is_end_stream
+        self.lock().is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        // It is `Copy` in the newest versions only.
-        SizeHint::clone(&self.size_hint)
+        self.lock().size_hint()
     }
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 #[cfg(feature = "debug-page")]
 use crate::debug_page::{DebugPage, Debugging};
 use crate::{
-    caught::Captures, handling::Handling, ids::Ids, render::Render, websocket::WebSockets,
+    caught::Captures, handling::Handling, ids::Ids, render::Render, shards::Shards,
+    websocket::WebSockets,
 };
 
 /// Everything that a layer can be configured with.
 #[derive(Clone, Default)]
 pub struct Config {
     /// Shared with each request.
-    pub(crate) handling: Arc<Handling>,
+    pub(crate) handling: Shards<Handling>,
     /// `None` if nothing is captured.
     pub(crate) captures: Option<Captures>,
     /// No request counts as gRPC.
@@ -32,20 +33,23 @@ impl Config {
         let renderer: Option<Arc<dyn Render>> = Some(Arc::new(renderer));
         #[cfg(feature = "debug-page")]
         let renderer = self.debugging.set_renderer(renderer);
-        Arc::make_mut(&mut self.handling).renderer = renderer;
+        self.handling
+            .change(|handling| handling.renderer = renderer);
     }
 
     /// Sets the page for development, which is on.
     #[cfg(feature = "debug-page")]
     pub(crate) fn set_debug_page(&mut self, page: DebugPage) {
         DebugPage::capture(self.captures.get_or_insert_default());
-        let handling = Arc::make_mut(&mut self.handling);
         let observer = page.clone();
-        handling
-            .reporting
-            .observers
-            .add(move |caught, outcome| observer.record(caught, outcome));
-        handling.renderer = self.debugging.set_page(page);
+        let renderer = self.debugging.set_page(page);
+        self.handling.change(|handling| {
+            handling
+                .reporting
+                .observers
+                .add(move |caught, outcome| observer.record(caught, outcome));
+            handling.renderer = renderer;
+        });
     }
 
     /// Sets the sources of ids. No request is searched unless a header may have one.
@@ -54,13 +58,14 @@ impl Config {
         if reads_headers || self.captures.is_some() {
             self.captures.get_or_insert_default().ids = reads_headers.then(|| ids.clone());
         }
-        Arc::make_mut(&mut self.handling).ids = Some(Arc::new(ids));
+        self.handling
+            .change(|handling| handling.ids = Some(Arc::new(ids)));
     }
 
     #[cfg(feature = "websocket")]
     pub(crate) fn set_websockets(&mut self, websockets: WebSockets) {
-        let handling = Arc::make_mut(&mut self.handling);
-        handling.reject_handshake_with = websockets.rejection_status();
+        self.handling
+            .change(|handling| handling.reject_handshake_with = websockets.rejection_status());
         self.websockets = Some(websockets);
     }
 }

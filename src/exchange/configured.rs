@@ -14,7 +14,7 @@ use super::{
     attached::{Attached, Rendering, detach, has_attached, is_final},
     carried::{pass_or_render, take_head},
     failure_to_render::FailureToRender,
-    pending_handler::{Asked, HandledFailure},
+    pending_handler::{Asked, HandledFailure, ResponseParts},
     sealed::Sealed,
     slot::{ConfiguredExchange, Inspected, Slot},
 };
@@ -52,8 +52,9 @@ impl LayerConfig for Configured {
             false => ResponseFormat::of(request),
         };
         let mut slot = Slot::take();
+        let handling = self.0.handling.of_thread(slot.thread);
         let (context, rare) = slot.split();
-        context.fill(&self.0.handling, request, self.0.captures.as_ref(), format);
+        context.fill(handling, request, self.0.captures.as_ref(), format);
         if let Some(websockets) = &self.0.websockets {
             if let Some(upgrade) = Upgrade::begin(request, websockets, context) {
                 rare.upgrade = Some(upgrade);
@@ -63,7 +64,7 @@ impl LayerConfig for Configured {
         }
         slot.inspected = if matches!(format, ResponseFormat::Grpc(_)) {
             Inspected::All
-        } else if self.0.handling.adoption.is_some() {
+        } else if handling.adoption.is_some() {
             Inspected::Errors
         } else {
             Inspected::Carriers
@@ -193,8 +194,12 @@ impl ConfiguredExchange {
             let (context, upgrade) = self.split();
             return pass_or_render(context, upgrade, response, attached);
         }
-        let mut failure = HandledFailure::new(context.caught(attached.failure), attached.report);
-        failure.rendering = Some(attached.rendering);
+        let parts = ResponseParts {
+            rendering: Some(attached.rendering),
+            inner: attached.report,
+            ..ResponseParts::default()
+        };
+        let failure = HandledFailure::new(context.caught(attached.failure), Some(parts));
         let asked = failure.ask(context, next, cx);
         self.conclude_held(asked, response)
     }
@@ -208,14 +213,18 @@ impl ConfiguredExchange {
                 Inspection::Hold(response)
             }
             Asked::Replied(mut failure, reply) => {
-                failure.head = take_head(context, upgrade, response, failure.caught.failure());
+                let head = take_head(context, upgrade, response, failure.caught.failure());
+                if let Some(parts) = &mut failure.parts {
+                    parts.head = head;
+                }
                 Inspection::Replace(Poll::Ready(failure.conclude(context, upgrade, reply)))
             }
             Asked::Declined(failure) => {
+                let parts = failure.parts.map_or_else(ResponseParts::default, |it| *it);
                 let attached = Attached {
                     failure: failure.caught.into_failure(),
-                    report: failure.inner,
-                    rendering: failure.rendering.unwrap_or(Rendering::Conversion),
+                    report: parts.inner,
+                    rendering: parts.rendering.unwrap_or(Rendering::Conversion),
                 };
                 pass_or_render(context, upgrade, response, attached)
             }
@@ -237,8 +246,11 @@ impl ConfiguredExchange {
             let response = context.respond_by_default(failure, head, false, None, upgrade);
             return Poll::Ready(response);
         }
-        let mut failure = HandledFailure::new(context.caught(failure), None);
-        failure.head = head;
+        let parts = head.map(|head| ResponseParts {
+            head: Some(head),
+            ..ResponseParts::default()
+        });
+        let failure = HandledFailure::new(context.caught(failure), parts);
         let asked = failure.ask(context, next, cx);
         self.conclude(asked)
     }
@@ -254,13 +266,10 @@ impl ConfiguredExchange {
             Asked::Replied(failure, reply) => {
                 Poll::Ready(failure.conclude(context, upgrade, reply))
             }
-            Asked::Declined(HandledFailure {
-                caught,
-                head,
-                inner,
-                ..
-            }) => {
-                let failure = FailureToRender::Caught(caught);
+            Asked::Declined(failure) => {
+                let parts = failure.parts.map_or_else(ResponseParts::default, |it| *it);
+                let failure = FailureToRender::Caught(failure.caught);
+                let ResponseParts { head, inner, .. } = parts;
                 Poll::Ready(context.respond_by_default(failure, head, false, inner, upgrade))
             }
         }

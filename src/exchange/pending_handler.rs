@@ -17,6 +17,7 @@ use crate::{
     handler::{HandlerOutput, PendingReply, Reply, poll_reply, table::ErasedHandler},
     handling::RequestContext,
     raise::slot::is_inside_a_scope,
+    render::response::empty_response,
     report::{Outcome, leave_note},
     unwind::{contain, ignore_panic},
     websocket::Upgrade,
@@ -25,14 +26,21 @@ use crate::{
 /// A failure that handlers are asked for a reply to.
 pub(super) struct HandledFailure {
     pub(super) caught: Caught,
-    /// The head of the response that carried the failure.
+    /// `None` if no response carried the failure.
+    pub(super) parts: Option<Box<ResponseParts>>,
+    /// Number of handlers that were asked.
+    pub(super) asked: usize,
+}
+
+/// Parts of a response that carried a failure, or was adopted.
+#[derive(Default)]
+pub(super) struct ResponseParts {
+    /// The head, if the response is replaced.
     pub(super) head: Option<Parts>,
-    /// The rendering in the response that carries the failure, while that response is held back.
+    /// The rendering in the response, while that response is held back.
     pub(super) rendering: Option<Rendering>,
     /// The report that an inner layer has left.
     pub(super) inner: Option<PendingReport>,
-    /// Number of handlers that were asked.
-    pub(super) asked: usize,
 }
 
 /// An async handler that was asked, and the failure.
@@ -51,12 +59,10 @@ pub(super) enum Asked {
 }
 
 impl HandledFailure {
-    pub(super) fn new(caught: Caught, inner: Option<PendingReport>) -> Self {
+    pub(super) fn new(caught: Caught, parts: Option<ResponseParts>) -> Self {
         Self {
             caught,
-            head: None,
-            rendering: None,
-            inner,
+            parts: parts.map(Box::new),
             asked: 0,
         }
     }
@@ -98,11 +104,14 @@ impl HandledFailure {
         upgrade: &mut Option<Box<Upgrade>>,
         reply: thread::Result<Reply>,
     ) -> Response<AnswerBody> {
-        let (head, caught) = (self.head.as_ref(), &self.caught);
-        let decided =
-            reply.and_then(|reply| contain(|| context.decide_reply(reply, upgrade, head, caught)));
+        let head = self.parts.as_ref().and_then(|it| it.head.as_ref());
+        let caught = &self.caught;
+        let mut response = empty_response();
+        let decided = reply.and_then(|reply| {
+            contain(|| context.decide_reply(&mut response, reply, upgrade, head, caught))
+        });
         let id = caught.failure().id.as_ref();
-        let (mut response, outcome) = context.or_fall_back(decided, id);
+        let outcome = context.or_fall_back(&mut response, decided, id);
         let layer = Some(context.report_context());
         leave_note(&mut response, caught.failure(), layer);
         if is_inside_a_scope() {
@@ -113,13 +122,16 @@ impl HandledFailure {
     }
 
     fn report(self, context: &RequestContext, outcome: Outcome) {
-        if let Some(inner) = self.inner {
+        let inner = self.parts.as_ref().and_then(|it| it.inner.as_ref());
+        if let Some(inner) = inner {
             inner.call_observers(outcome);
         }
         context.report(&self.caught, outcome);
         ignore_panic(|| drop(self.caught));
-        // Its extensions are user values.
-        ignore_panic(|| drop(self.head));
+        if let Some(parts) = self.parts {
+            // The extensions of the head are user values.
+            ignore_panic(|| drop(parts));
+        }
     }
 }
 

@@ -3,7 +3,10 @@
 
 use std::{
     cell::RefCell,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use super::pending_handler::PendingHandler;
@@ -16,9 +19,21 @@ use crate::{
 const MAX_FREE: usize = 128;
 
 thread_local! {
+    static POOL: RefCell<Pool> = RefCell::new(Pool {
+        free: Vec::new(),
+        thread: THREADS.fetch_add(1, Ordering::Relaxed),
+    });
+}
+
+/// Number of threads that have had a pool.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// The slots of a thread.
+struct Pool {
     /// Empty slots.
     #[expect(clippy::vec_box, reason = "a request takes the box itself")]
-    static FREE: RefCell<Vec<Box<Slot>>> = const { RefCell::new(Vec::new()) };
+    free: Vec<Box<Slot>>,
+    thread: usize,
 }
 
 /// A request under a configured layer, before and after the head of its response is sent.
@@ -34,6 +49,8 @@ pub struct ConfiguredExchange {
 pub(super) struct Slot {
     pub(super) context: RequestContext,
     pub(super) inspected: Inspected,
+    /// Number of the thread whose pool the slot is from.
+    pub(super) thread: usize,
     /// Never locked: it makes the slot `Sync`, as a body has to be.
     rare: Mutex<Rare>,
 }
@@ -71,13 +88,17 @@ impl Slot {
     /// Returns an empty slot.
     #[inline]
     pub(super) fn take() -> Box<Self> {
-        let free = FREE.try_with(|free| free.borrow_mut().pop());
+        let free = POOL.try_with(|pool| pool.borrow_mut().free.pop());
         free.ok().flatten().unwrap_or_else(Self::allocate)
     }
 
     #[cold]
     fn allocate() -> Box<Self> {
-        Box::default()
+        let mut slot = Box::<Self>::default();
+        if let Ok(thread) = POOL.try_with(|pool| pool.borrow().thread) {
+            slot.thread = thread;
+        }
+        slot
     }
 
     /// Empties the slot, for the next request.
@@ -89,10 +110,11 @@ impl Slot {
         }
         context.clear();
         // The thread may be ending.
-        let _ = FREE.try_with(|free| {
-            let mut free = free.borrow_mut();
-            if free.len() < MAX_FREE {
-                free.push(self);
+        let _ = POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            if pool.free.len() < MAX_FREE {
+                self.thread = pool.thread;
+                pool.free.push(self);
             }
         });
     }

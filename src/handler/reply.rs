@@ -40,11 +40,11 @@ pub(crate) enum ReplyKind {
     Exception(Exception),
     /// An error with which the handler has failed.
     Failure(Box<Failure>),
-    /// A response, to be sent as it is.
-    Response(HandlerResponse),
+    /// A response, to be sent as it is. It is in a box, so that a reply is moved as a pointer.
+    Response(Box<HandlerResponse>),
     /// A response whose status is the one that the failure has by default.
     #[cfg_attr(not(feature = "axum"), allow(dead_code))]
-    Body(HandlerResponse),
+    Body(Box<HandlerResponse>),
     /// No reply: the next handler is asked.
     None,
 }
@@ -95,8 +95,10 @@ impl Reply {
     {
         // An `Error` that is inside of another type has become a response.
         #[cfg(feature = "axum")]
-        if let Some(UnhandledFailure(failed)) = response.extensions_mut().remove() {
-            return Self(ReplyKind::Failure(failed.of_handler()));
+        if !response.extensions().is_empty() {
+            if let Some(UnhandledFailure(failed)) = response.extensions_mut().remove() {
+                return Self(ReplyKind::Failure(failed.of_handler()));
+            }
         }
         // `Status::into_http` leaves the status here, which only a gRPC client could read.
         #[cfg(feature = "tonic")]
@@ -106,7 +108,7 @@ impl Reply {
         if is_bare_error(&response) {
             return response.status().into();
         }
-        Self(ReplyKind::Response(response.map(ReplyBody::new)))
+        Self(ReplyKind::Response(Box::new(response.map(ReplyBody::new))))
     }
 
     pub(crate) fn into_kind(self) -> ReplyKind {
@@ -272,14 +274,17 @@ mod sealed {
             };
             let mut response = reply.into_response();
             let attached = response.extensions_mut();
-            if let Some(exception) = attached.remove::<HttpException>() {
-                return exception.into();
-            }
-            if let Some(exception) = attached.remove::<WebSocketException>() {
-                return exception.into();
-            }
-            if attached.remove::<Declined>().is_some() {
-                return Reply::decline();
+            // A check spares most replies three searches.
+            if !attached.is_empty() {
+                if let Some(exception) = attached.remove::<HttpException>() {
+                    return exception.into();
+                }
+                if let Some(exception) = attached.remove::<WebSocketException>() {
+                    return exception.into();
+                }
+                if attached.remove::<Declined>().is_some() {
+                    return Reply::decline();
+                }
             }
             // A reply that says no status is a 200.
             if response.status() != StatusCode::OK {
@@ -287,7 +292,7 @@ mod sealed {
             }
             match said_by::<T>() {
                 Says::Nothing => Reply::decline(),
-                Says::Body => Reply(ReplyKind::Body(response.map(ReplyBody::new))),
+                Says::Body => Reply(ReplyKind::Body(Box::new(response.map(ReplyBody::new)))),
                 Says::Status => response.into(),
             }
         }

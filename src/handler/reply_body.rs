@@ -5,34 +5,57 @@ use std::{
     task::{Context, Poll},
 };
 
-#[cfg(feature = "axum")]
-use axum_core::body::Body as AxumBody;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 
 use crate::error::BoxError;
 
-/// Body of a handler's response.
-pub(crate) enum ReplyBody {
-    Boxed(UnsyncBoxBody<Bytes, BoxError>),
-    /// Its boxes are axum's, so that no other one is needed.
-    #[cfg(feature = "axum")]
-    Axum(AxumBody),
-}
+/// Body of a handler's response, in a box: axum's if the feature is on, so that its bodies need no
+/// other one.
+pub(crate) struct ReplyBody(Boxed);
+
+#[cfg(feature = "axum")]
+type Boxed = axum_core::body::Body;
+
+#[cfg(not(feature = "axum"))]
+type Boxed = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
 
 impl ReplyBody {
     pub(super) fn new<B>(body: B) -> Self
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        #[cfg(feature = "axum")]
-        let body = match crate::error::cast::<B, AxumBody>(body) {
-            Ok(body) => return Self::Axum(body),
-            Err(body) => body,
-        };
-        Self::Boxed(body.map_err(Into::into).boxed_unsync())
+        Self(boxed(body))
     }
+}
+
+#[cfg(feature = "axum")]
+fn boxed<B>(body: B) -> Boxed
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    // It does not put a body of its own type into another box.
+    Boxed::new(body)
+}
+
+#[cfg(not(feature = "axum"))]
+fn boxed<B>(body: B) -> Boxed
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    use http_body_util::BodyExt;
+
+    body.map_err(Into::into).boxed_unsync()
+}
+
+#[cfg(feature = "axum")]
+fn unboxed(error: axum_core::Error) -> BoxError {
+    error.into_inner()
+}
+
+#[cfg(not(feature = "axum"))]
+fn unboxed(error: BoxError) -> BoxError {
+    error
 }
 
 impl Body for ReplyBody {
@@ -43,26 +66,15 @@ impl Body for ReplyBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.get_mut() {
-            Self::Boxed(body) => Pin::new(body).poll_frame(cx),
-            #[cfg(feature = "axum")]
-            Self::Axum(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-        }
+        let body = Pin::new(&mut self.get_mut().0);
+        body.poll_frame(cx).map_err(unboxed)
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Boxed(body) => body.is_end_stream(),
-            #[cfg(feature = "axum")]
-            Self::Axum(body) => body.is_end_stream(),
-        }
+        self.0.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Boxed(body) => body.size_hint(),
-            #[cfg(feature = "axum")]
-            Self::Axum(body) => body.size_hint(),
-        }
+        self.0.size_hint()
     }
 }

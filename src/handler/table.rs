@@ -118,7 +118,7 @@ impl Handlers {
         if self.by_type.is_empty() {
             return None;
         }
-        failure.errors().enumerate().find_map(|(depth, error)| {
+        failure.find_error(|depth, error| {
             let exception = type_of_exception(error);
             let handlers = self.by_type.iter().rev();
             let mut handlers = handlers.filter(|(of, _)| match exception {

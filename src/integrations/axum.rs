@@ -99,7 +99,9 @@ impl IntoResponse for Reply {
         match self.into_kind() {
             ReplyKind::Exception(exception) => exception.into_response(),
             ReplyKind::Failure(failure) => failed_response(*failure),
-            ReplyKind::Response(response) | ReplyKind::Body(response) => response.into_response(),
+            ReplyKind::Response(response) | ReplyKind::Body(response) => {
+                (*response).into_response()
+            }
             ReplyKind::None => {
                 let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
                 response.extensions_mut().insert(Declined);

@@ -28,10 +28,12 @@ pub enum Outcome {
 impl Outcome {
     /// Returns the outcome of a failure to which `response` is sent.
     pub(crate) fn of<B>(response: &Response<B>) -> Self {
-        match grpc::code_of(response.headers()) {
-            Some(code) => Self::Grpc(code),
-            None => Self::Status(response.status()),
-        }
+        let code = match response.status() {
+            // A gRPC response has this one, whatever its code is.
+            StatusCode::OK => grpc::code_of(response.headers()),
+            _ => None,
+        };
+        code.map_or(Self::Status(response.status()), Self::Grpc)
     }
 
     /// Returns whether the client sees no error.
