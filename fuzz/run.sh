@@ -32,13 +32,20 @@ mkdir -p "$target"
 target=$(cd "$target" && pwd)/fuzz
 cd "$(dirname "$0")/.."
 
-# An `Accept` header of 64 KiB is in reach. A run of over 10 s is a failure.
-limits=(-max_len=65536 -len_control=1 -timeout=10 -rss_limit_mb=1024)
-for name in ${2:-html accept websocket grpc_web status adoption}; do
-    mkdir -p "$target/corpus/$name"
+# Runs one target. An `Accept` header of 64 KiB is in reach. A run of over 10 s is a failure.
+fuzz() {
+    mkdir -p "$target/corpus/$1"
     # The code under test has no `unsafe`, so that a sanitizer would find nothing.
-    cargo +nightly fuzz run --sanitizer none --target-dir "$target" "$name" \
-        "$target/corpus/$name" "fuzz/seeds/$name" -- \
-        -dict="fuzz/$name.dict" -max_total_time="$seconds" -print_final_stats=1 -verbosity=0 \
-        "${limits[@]}" 2>&1 | grep -v '^"\|recommended dictionary'
-done
+    cargo +nightly fuzz run --sanitizer none --target-dir "$target" "$1" \
+        "$target/corpus/$1" "fuzz/seeds/$1" -- \
+        -dict="fuzz/$1.dict" -max_total_time="$seconds" -print_final_stats=1 -verbosity=0 \
+        -max_len=65536 -len_control=1 -timeout=10 -rss_limit_mb=1024 2>&1 |
+        grep -v '^"\|recommended dictionary'
+}
+export target seconds
+export -f fuzz
+
+names=${2:-html accept websocket grpc_web status adoption}
+cargo +nightly fuzz build --sanitizer none --target-dir "$target"
+# A target runs on one thread.
+xargs -n 1 -P "$(nproc)" bash -euo pipefail -c 'fuzz "$1"' fuzz <<<"$names"

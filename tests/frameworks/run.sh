@@ -4,7 +4,7 @@ set -euo pipefail
 
 target=${CARGO_TARGET_DIR:-$(dirname "$0")/../../target}
 mkdir -p "$target"
-target=$(cd "$target" && pwd)/frameworks
+target=$(cd "$target" && pwd)
 cd "$(dirname "$0")"
 
 cargo test --quiet --target-dir "$target"

@@ -40,8 +40,8 @@ grep -F "path = " "$crate/Cargo.toml" >/dev/null
 block '```rust,no_run' | sed "s/127.0.0.1:3000/127.0.0.1:$port/" >"$crate/src/main.rs"
 grep -F "127.0.0.1:$port" "$crate/src/main.rs" >/dev/null
 
-cargo build --quiet --manifest-path "$crate/Cargo.toml" --target-dir "$target/from-readme"
-"$target/from-readme/debug/newcomer" &
+cargo build --quiet --manifest-path "$crate/Cargo.toml" --target-dir "$target"
+"$target/debug/newcomer" &
 server=$!
 for _ in $(seq 100); do
     if curl --silent --output /dev/null "http://127.0.0.1:$port/"; then

@@ -5,7 +5,7 @@ set -euo pipefail
 
 target=${CARGO_TARGET_DIR:-$(dirname "$0")/../../target}
 mkdir -p "$target"
-target=$(cd "$target" && pwd)/release-build
+target=$(cd "$target" && pwd)
 cd "$(dirname "$0")"
 
 cargo build --quiet --release --target-dir "$target"

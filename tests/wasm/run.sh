@@ -5,7 +5,7 @@ set -euo pipefail
 
 target=${CARGO_TARGET_DIR:-$(dirname "$0")/../../target}
 mkdir -p "$target"
-target=$(cd "$target" && pwd)/wasm
+target=$(cd "$target" && pwd)
 cd "$(dirname "$0")"
 
 triple=wasm32-unknown-unknown

@@ -5,7 +5,7 @@ set -euo pipefail
 
 target=${CARGO_TARGET_DIR:-$(dirname "$0")/../../target}
 mkdir -p "$target"
-target=$(cd "$target" && pwd)/without-axum
+target=$(cd "$target" && pwd)
 cd "$(dirname "$0")"
 
 # trybuild reads the variable, and not the option of the same meaning.
