@@ -1,61 +1,60 @@
 #!/usr/bin/env python3
-"""Draws the charts of the README from the figures of the benches.
+"""Draws the charts of the README from what the benches print.
 
-    cargo bench --features axum,websocket --bench overhead
-    cargo bench --features axum,websocket --bench depth
-    benches/chart/chart.py --record target/criterion   # writes figures.json, then draws
-    benches/chart/chart.py                             # draws from figures.json
-    benches/chart/chart.py --check                     # fails if a chart is not that of figures.json
+    cargo bench --features axum,websocket --bench overhead > overhead.txt
+    cargo bench --bench depth > depth.txt
+    benches/chart/chart.py --record overhead.txt depth.txt   # writes figures.json, then draws
+    benches/chart/chart.py                                   # draws from figures.json
+    benches/chart/chart.py --check                # fails if a chart is not that of figures.json
 
-figures.json has the medians in nanoseconds, by group and case. Figures of one run only are
-comparable, so that --record replaces all of them.
+figures.json has the medians in nanoseconds, by case. Figures of one run only are comparable, so
+that --record replaces all of them.
 """
 
 import json
 import pathlib
+import re
 import sys
 from xml.sax.saxutils import escape
 
 HERE = pathlib.Path(__file__).parent
 FIGURES = HERE / "figures.json"
 
-# Each chart: its file, its title, and its rows: the label, the group and the case. Rows that start
-# with a star are the layer's.
+# Each chart: its file, its title, and its rows: the label and the case. Rows that start with a star
+# are the layer's.
 CHARTS = [
     (
         "nothing-raised",
         "Nothing raised: time of one request",
         [
-            ("bare service", "nothing raised", "bare"),
-            ("*ExceptionLayer", "nothing raised", "ExceptionLayer"),
-            ("*... with five handlers", "nothing raised", "ExceptionLayer, five handlers"),
-            ("CatchPanicLayer", "nothing raised", "CatchPanicLayer"),
-            ("HandleErrorLayer", "nothing raised", "HandleErrorLayer"),
+            ("bare service", "bare"),
+            ("*ExceptionLayer", "plain"),
+            ("*... with five handlers", "five handlers"),
+            ("*... and observer, WebSockets", "configured"),
+            ("CatchPanicLayer", "CatchPanicLayer"),
+            ("HandleErrorLayer", "HandleErrorLayer"),
         ],
     ),
     (
         "not-found",
         "A 404: time of one request",
         [
-            ("*returned", "returned", "ExceptionLayer"),
-            ("*attached", "attached", "ExceptionLayer"),
-            ("*raise_async", "raised async", "ExceptionLayer"),
-            ("HandleErrorLayer", "returned", "HandleErrorLayer"),
-            ("*a handler replies Json", "returned", "ExceptionLayer, a handler replies"),
-            ("*raise, unwinding", "unwound", "ExceptionLayer, raised"),
+            ("*returned", "returned"),
+            ("*attached", "attached"),
+            ("*raise_async", "raised async"),
+            ("HandleErrorLayer", "rendered by axum"),
+            ("*a handler replies Json", "a handler replies"),
+            ("HandleErrorLayer, the same", "the same reply by axum"),
+            ("*raise, unwinding", "raised, unwinding"),
         ],
     ),
     (
         "depth",
         "A 404 from boxed async calls deep: time of one request",
         [
-            (f"{star}{way}, {calls} deep", f"boxed, depth {calls}", case)
+            (f"{star}{way}, {calls} deep", f"boxed, {calls} deep, {way}")
             for calls in (1, 10, 100)
-            for star, way, case in [
-                ("", "returned", "returned"),
-                ("*", "raise_async", "raise_async"),
-                ("*", "raise", "raise, unwinding"),
-            ]
+            for star, way in [("", "returned"), ("*", "raise_async"), ("*", "raise")]
         ],
     ),
 ]
@@ -66,18 +65,14 @@ THEMES = {
     "dark": ("#f0f6fc", "#9198a1", "#4493f8", "#59636e"),
 }
 
-WIDTH, LABELS, VALUES, ROW, TOP = 720, 210, 80, 28, 44
+WIDTH, LABELS, VALUES, ROW, TOP = 720, 225, 80, 28, 44
 
 
-def record(criterion):
-    """Reads the medians that criterion has left."""
-    figures = {}
-    for path in sorted(pathlib.Path(criterion).glob("*/*/new/benchmark.json")):
-        case = json.loads(path.read_text())
-        median = json.loads((path.parent / "estimates.json").read_text())["median"]
-        name = case["function_id"] or case["value_str"]
-        figures.setdefault(case["group_id"], {})[name] = round(median["point_estimate"], 1)
-    return figures
+def record(outputs):
+    """Reads the medians that benches have printed."""
+    lines = [line for path in outputs for line in pathlib.Path(path).read_text().splitlines()]
+    cases = [re.fullmatch(r"(\S.*?) +(\d+\.\d)", line) for line in lines]
+    return {case[1]: float(case[2]) for case in cases if case}
 
 
 def shown(nanoseconds):
@@ -88,7 +83,7 @@ def shown(nanoseconds):
 
 def draw(title, rows, theme, figures):
     text, muted, own, other = THEMES[theme]
-    rows = [(label, figures[group][case]) for label, group, case in rows]
+    rows = [(label, figures[case]) for label, case in rows]
     scale = (WIDTH - LABELS - VALUES) / max(value for _, value in rows)
     height = TOP + ROW * len(rows) + 8
     summary = ", ".join(f"{label.lstrip('*')} {shown(value)}" for label, value in rows)
@@ -116,7 +111,7 @@ def draw(title, rows, theme, figures):
 
 def main(arguments):
     if arguments[:1] == ["--record"]:
-        figures = record(arguments[1])
+        figures = record(arguments[1:])
         FIGURES.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
     figures = json.loads(FIGURES.read_text())
     stale = []
