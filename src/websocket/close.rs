@@ -43,6 +43,15 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
+    /// Returns the reason for a connection that the application has dropped, or the cancellation of
+    /// its catch.
+    pub(crate) fn of_drop(is_cancelled: bool) -> Self {
+        match is_cancelled {
+            true => Self::Cancelled,
+            false => Self::Dropped,
+        }
+    }
+
     /// Returns the reason for a connection that an unwinding has dropped, and which `raised` has
     /// begun, or the panic of which there is a `record`, if that is known.
     pub(crate) fn of_unwinding(raised: Option<Raised>, record: Option<SharedRecord>) -> Self {

@@ -74,28 +74,23 @@ impl Connection {
         registry: Arc<Registry<Self>>,
         runtime: Handle,
     ) -> Arc<Self> {
-        let state = State {
-            stage: Stage::Opening(None),
-            io_held: true,
-            active_catches: 0,
-            wakers: Wakers::default(),
-            registration: None,
-            span: RequestSpan::current(),
-            is_cancelled: false,
-            extensions: None,
-        };
         Arc::new(Self {
             context,
             settings,
             registry,
             runtime,
             watcher: UnwindWatcher::new(),
-            state: Mutex::new(state),
+            state: Mutex::new(State {
+                stage: Stage::Opening(None),
+                io_held: true,
+                active_catches: 0,
+                wakers: Wakers::default(),
+                registration: None,
+                span: RequestSpan::current(),
+                is_cancelled: false,
+                extensions: None,
+            }),
         })
-    }
-
-    pub(crate) fn runtime(&self) -> &Handle {
-        &self.runtime
     }
 
     /// Counts the connection as a live WebSocket. The response has accepted the handshake and these
@@ -149,15 +144,16 @@ impl Connection {
     }
 
     /// Closes the connection, if it is open, because the application drops it on this thread.
-    fn close_dropped(self: &Arc<Self>, state: MutexGuard<'_, State>) {
-        if !matches!(state.stage, Stage::Open(_)) {
+    fn close_dropped(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let Stage::Open(io) = &mut state.stage else {
             return;
-        }
+        };
         if !thread::panicking() {
-            let reason = match state.is_cancelled {
-                true => CloseReason::Cancelled,
-                false => CloseReason::Dropped,
-            };
+            // Without a close frame to send or to wait for, no task is needed.
+            if self.settings.on_drop.is_some() && io.try_shutdown() {
+                return drop(take_io(state));
+            }
+            let reason = CloseReason::of_drop(state.is_cancelled);
             self.start_closing(state, |_| ready(reason));
             return;
         }
@@ -173,32 +169,20 @@ impl Connection {
     }
 
     /// Starts the closing task of an open connection. The task waits for the reason to close.
-    fn start_closing<F>(
+    fn start_closing<F: Future<Output = CloseReason> + Send + 'static>(
         self: &Arc<Self>,
-        mut state: MutexGuard<'_, State>,
+        state: MutexGuard<'_, State>,
         reason: impl FnOnce(Instant) -> F,
-    ) -> Option<JoinHandle<()>>
-    where
-        F: Future<Output = CloseReason> + Send + 'static,
-    {
-        let stage = mem::replace(&mut state.stage, Stage::Closed);
-        let Stage::Open(io) = stage else {
-            state.stage = stage;
-            return None;
-        };
-        let wakers = mem::take(&mut state.wakers);
-        let registration = state.registration.take();
+    ) -> Option<JoinHandle<()>> {
         let span = state.span.clone();
-        drop(state);
-        // The task that is spawned last is the one that tokio runs next on this thread.
-        wakers.wake();
+        // Wakes tasks first: tokio runs the task that is spawned last next on this thread.
+        let (io, registration) = take_io(state)?;
         let this = Arc::clone(self);
         let deadline = Instant::now() + self.settings.timeout;
         let reason = reason(deadline);
         Some(self.runtime.spawn(span.instrument(async move {
             let on_drop = this.settings.on_drop;
-            let reason = reason.await;
-            close(&this.context, on_drop, io, reason, deadline).await;
+            close(&this.context, on_drop, io, reason.await, deadline).await;
             drop(registration);
         })))
     }
@@ -275,10 +259,7 @@ impl Connection {
     }
 
     pub(crate) fn is_write_vectored(&self) -> bool {
-        match &self.state().stage {
-            Stage::Open(io) => io.is_write_vectored(),
-            Stage::Opening(_) | Stage::Closed => false,
-        }
+        matches!(&self.state().stage, Stage::Open(io) if io.is_write_vectored())
     }
 
     /// Reports a failure for which the connection cannot be closed: it never opened, or has another
@@ -297,4 +278,21 @@ impl Connection {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Takes an open connection away from the application, and wakes the tasks that wait for it.
+/// Returns its membership too, which has to end after it.
+fn take_io(
+    mut state: MutexGuard<'_, State>,
+) -> Option<(Box<TrackedIo>, Option<Registration<Connection>>)> {
+    let stage = mem::replace(&mut state.stage, Stage::Closed);
+    let Stage::Open(io) = stage else {
+        state.stage = stage;
+        return None;
+    };
+    let registration = state.registration.take();
+    let wakers = mem::take(&mut state.wakers);
+    drop(state);
+    wakers.wake();
+    Some((io, registration))
 }

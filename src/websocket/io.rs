@@ -136,6 +136,25 @@ impl TrackedIo {
         self.peer_fault().or_else(|| self.received.close_code())
     }
 
+    /// Shuts the connection down if no close frame is to be sent or awaited. Returns whether that
+    /// was done, which requires that the I/O does not have to wait.
+    pub(crate) fn try_shutdown(&mut self) -> bool {
+        if self.can_send_close() || self.awaits_close() {
+            return false;
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut is_done = true;
+        // The stream is user code, which may panic. It is over then too.
+        ignore_panic(|| {
+            is_done = match self.poll_flush(&mut cx) {
+                Poll::Ready(Ok(())) => self.poll_shutdown(&mut cx).is_ready(),
+                Poll::Ready(Err(_)) => true,
+                Poll::Pending => false,
+            };
+        });
+        is_done
+    }
+
     /// Drops the connection without a close frame.
     pub(crate) fn abort(mut self) {
         self.defunct = true;

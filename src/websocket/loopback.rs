@@ -15,7 +15,10 @@ pub(crate) struct LoopbackHandshake {
     end_matched: usize,
 }
 
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+/// CONNECT, because hyper makes an upgrade of it without a header
+/// ([RFC 9110, section 9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)). hyper does
+/// not look at its target.
+const REQUEST: &[u8] = b"CONNECT a:1 HTTP/1.1\r\n\r\n";
 
 /// End of a response's head
 /// ([RFC 9112, section 2.1](https://www.rfc-editor.org/rfc/rfc9112#section-2.1)).

@@ -12,6 +12,7 @@ mod intercepted_io;
 mod io;
 mod library_errors;
 mod loopback;
+mod opening;
 mod peer_frames;
 mod registry;
 mod span;

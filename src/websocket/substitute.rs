@@ -6,18 +6,15 @@
 //!
 //! So the layer lets hyper serve a request from memory over the `InterceptedIo`. The application
 //! gets the `OnUpgrade` of that request. When the real connection has been upgraded, the service
-//! responds to that request with 101. The `InterceptedIo` discards this response, and hyper gives
+//! responds to that request with 200. The `InterceptedIo` discards this response, and hyper gives
 //! the `InterceptedIo` to the application.
 
 use std::{
-    future::Future,
     io,
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Waker},
 };
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::Empty;
 use hyper::{
     body::{Bytes, Incoming},
@@ -27,11 +24,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 
-use super::{connection::Connection, intercepted_io::InterceptedIo};
-
-/// Future that opens the connection and gives it to the application. If the real upgrade fails, the
-/// application's upgrade fails too.
-pub(crate) type Opening = Pin<Box<dyn Future<Output = ()> + Send>>;
+use super::{connection::Connection, intercepted_io::InterceptedIo, opening::Opening};
 
 /// Makes the application's `OnUpgrade` in place of `real`.
 pub(crate) fn substitute(
@@ -50,9 +43,7 @@ pub(crate) fn substitute(
                     return Err(io::Error::other("only one request is expected"));
                 };
                 connection.open(real.await.map_err(io::Error::other)?);
-                let mut response = Response::new(Empty::<Bytes>::new());
-                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-                Ok(response)
+                Ok(Response::new(Empty::<Bytes>::new()))
             }
         }
     });
@@ -63,11 +54,8 @@ pub(crate) fn substitute(
         .max_buf_size(MIN_BUFFER_BYTES)
         .serve_connection(io, service)
         .with_upgrades();
-    let mut opening: Opening = Box::pin(async { drop(served.await) });
     // The whole request is in memory, so the first poll reads it and calls the service.
-    let _ = opening
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()));
+    let opening = Opening::new(async { drop(served.await) });
     let substitute = lock(&made).take()?;
     Some((substitute, opening))
 }

@@ -13,9 +13,10 @@ use super::{
     connection::Connection,
     handle::WebSocketHandle,
     handshake::{self, Handshake},
+    opening::Opening,
     peer_frames::Extensions,
     registry::PendingHandshake,
-    substitute::{Opening, substitute},
+    substitute::substitute,
 };
 use crate::{
     exception::{HttpException, WebSocketException},
@@ -93,7 +94,7 @@ impl Upgrade {
             self.connection
                 .register(Extensions::accepted_by(response.headers()));
         }
-        self.connection.runtime().spawn(self.opening);
+        self.opening.start();
     }
 
     /// Returns the exception to close the connection with, if `exception` is not to be rendered as

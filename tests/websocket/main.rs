@@ -9,6 +9,7 @@ mod before;
 mod catching;
 mod crowd;
 mod errors;
+mod exchanged;
 mod fast;
 mod frames;
 mod halves;
