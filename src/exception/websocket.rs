@@ -187,6 +187,7 @@ impl Error for WebSocketException {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::iter;
 
     #[test]
     fn is_one_pointer_wide() {
@@ -204,6 +205,15 @@ mod tests {
         assert_eq!(wire("🦄".repeat(31)), "🦄".repeat(30));
         assert_eq!(wire(format!("rrr{}", "🦄".repeat(31))).len(), 123);
         assert_eq!(wire(String::new()), "");
+    }
+
+    #[test]
+    fn the_sources_are_its_location_and_its_own_source() {
+        let exception = WebSocketException::new(CloseCode::NORMAL_CLOSURE).with_source("the cause");
+        let sources = iter::successors(exception.source(), |error| (*error).source());
+        let texts: Vec<_> = sources.map(ToString::to_string).collect();
+        let location = format!("created at {}", exception.location());
+        assert_eq!(texts, [location, "the cause".to_owned()]);
     }
 
     #[test]

@@ -216,6 +216,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn is_shown_as_its_name() {
+        assert_eq!(GrpcCode::NotFound.to_string(), "NOT_FOUND");
+        assert_eq!(GrpcCode::from_i32(-1).to_string(), "UNKNOWN");
+    }
+
     /// No exception is a success.
     #[test]
     fn no_http_status_is_ok() {

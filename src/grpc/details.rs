@@ -297,3 +297,24 @@ fn json_number(number: f64) -> Value {
     }
     Number::from_f64(number).map_or(Value::Null, Value::Number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_are_integers_as_far_as_doubles_are_exact() {
+        for (number, expected) in [
+            (7.0, json!(7)),
+            (-7.0, json!(-7)),
+            (0.5, json!(0.5)),
+            (-1e16, json!(-1e16)),
+            (9_007_199_254_740_992.0, json!(9_007_199_254_740_992_i64)),
+            (9_007_199_254_740_994.0, json!(9_007_199_254_740_994.0)),
+            (f64::NAN, Value::Null),
+        ] {
+            assert_eq!(json_number(number), expected, "{number}");
+        }
+    }
+}

@@ -194,6 +194,23 @@ mod tests {
     use http::HeaderName;
     use proptest::prelude::*;
 
+    #[cfg(feature = "tonic")]
+    #[test]
+    fn details_that_just_fit_stay() {
+        let limited = |details: usize, message: &str| {
+            let fields = StatusFields {
+                code: GrpcCode::NotFound,
+                message: message.to_owned(),
+                details: Bytes::from(vec![1; details]),
+            };
+            fields.limited().details.len()
+        };
+        let most = STATUS_BUDGET_BYTES / 4 * 3;
+        assert_eq!(limited(most, ""), most);
+        assert_eq!(limited(most, "x"), 0);
+        assert_eq!(limited(most - 3, "xxxx"), most - 3);
+    }
+
     proptest! {
         /// The names and 32 bytes a line are in the 8 KiB that clients count.
         #[test]

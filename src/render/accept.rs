@@ -3,12 +3,11 @@
 //! One pass over the header, in time proportional to its length. Nothing is allocated for each
 //! range.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use http::HeaderValue;
 
 /// Media type that a server offers.
-#[derive(Debug)]
 pub(crate) struct MediaType {
     kind: Vec<u8>,
     subtype: Vec<u8>,
@@ -73,6 +72,14 @@ fn read_line<'a>(line: &'a [u8], offers: &mut [(&MediaType, Match)]) -> Option<(
             // The tuples order by specificity first. Of two equal ranges the greater weight counts.
             *matched = (*matched).max(Some((specificity, weight)));
         }
+    }
+}
+
+/// Writes the media type without its parameters.
+impl fmt::Debug for MediaType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, subtype) = (self.kind.escape_ascii(), self.subtype.escape_ascii());
+        write!(f, "{kind}/{subtype}")
     }
 }
 

@@ -59,6 +59,7 @@ async fn fails(Path(case): Path<String>) -> Result<String> {
                 .or_bad_gateway(|error: &_| format!("{:?}", io::Error::kind(error)))
                 .map_err(Into::into);
         }
+        "lazy" => return Err(disk()).or_gone(|| "worn out").map_err(Into::into),
         "raised" => return Ok(raise_deep(3).to_string()),
         "raised-async" => ShopError::SoldOut("plumbus".into()).raise_async().await,
         "panic-any" => std::panic::panic_any(ShopError::SoldOut("plumbus".into())),
@@ -121,6 +122,7 @@ async fn every_error_reaches_its_handler_from_an_axum_handler() {
         ("ensure", r#"403 {"detail":"ensure may not"}"#),
         ("option", r#"404 {"detail":"no such item"}"#),
         ("result", r#"502 {"detail":"NotFound"}"#),
+        ("lazy", r#"410 {"detail":"worn out"}"#),
         ("raised", r#"410 {"detail":"no plumbus left"}"#),
         ("raised-async", r#"410 {"detail":"no plumbus left"}"#),
         ("panic-any", r#"410 {"detail":"no plumbus left"}"#),

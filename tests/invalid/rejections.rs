@@ -91,6 +91,14 @@ where
             ),
         )
         .route(
+            "/shares/{share}",
+            get(
+                async |WithRejection(Path(share), _): WithRejection<Path<f64>, R>| {
+                    share.to_string()
+                },
+            ),
+        )
+        .route(
             "/two/{a}/{b}",
             get(
                 async |WithRejection(Path((a, b)), _): WithRejection<Path<(u8, u8)>, R>| {
@@ -198,6 +206,15 @@ fn faults() -> Vec<(Request<Full<Bytes>>, Value)> {
                 json!(["path"]),
                 "Input should be a boolean",
                 json!("1"),
+            ),
+        ),
+        (
+            get_of("/shares/half"),
+            fault(
+                "float_parsing",
+                json!(["path"]),
+                "Input should be a number",
+                json!("half"),
             ),
         ),
         (

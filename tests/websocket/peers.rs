@@ -101,6 +101,20 @@ async fn a_client_that_does_not_read_is_disconnected() {
     all_closed(&websockets).await;
 }
 
+/// The error may be a consequence of the close, even if that has no code to repeat.
+#[tokio::test]
+async fn an_error_after_a_close_frame_without_a_code_closes_with_1000() {
+    let app = accepting_and_catching(async |mut io: ServerIo| {
+        io.read_exact(&mut vec![0; masked(CLOSE, b"").len()])
+            .await?;
+        Err("the game is over".into())
+    });
+    let address = serve(websocket_layer().layer(app)).await;
+    let mut client = Raw::open(address, "/").await;
+    client.send(&masked(CLOSE, b"")).await;
+    assert_eq!(client.rest().await.unwrap(), close_frame(1000, ""));
+}
+
 #[tokio::test]
 async fn a_lost_client_is_reported_if_the_application_fails() {
     for reset in [false, true] {
