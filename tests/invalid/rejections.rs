@@ -29,6 +29,8 @@ struct Item {
 struct Page {
     page: i64,
     all: Option<bool>,
+    /// Lowest price.
+    from: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -55,12 +57,12 @@ where
             "/form",
             get(
                 async |WithRejection(Form(page), _): WithRejection<Form<Page>, R>| {
-                    format!("{} {:?}", page.page, page.all)
+                    format!("{} {:?} {:?}", page.page, page.all, page.from)
                 },
             )
             .post(
                 async |WithRejection(Form(page), _): WithRejection<Form<Page>, R>| {
-                    format!("{} {:?}", page.page, page.all)
+                    format!("{} {:?} {:?}", page.page, page.all, page.from)
                 },
             ),
         )
@@ -68,7 +70,7 @@ where
             "/query",
             get(
                 async |WithRejection(Query(page), _): WithRejection<Query<Page>, R>| {
-                    format!("{} {:?}", page.page, page.all)
+                    format!("{} {:?} {:?}", page.page, page.all, page.from)
                 },
             ),
         )
@@ -187,6 +189,15 @@ fn faults() -> Vec<(Request<Full<Bytes>>, Value)> {
                 "out_of_range",
                 json!(["query", "page"]),
                 "Input is out of range",
+                Value::Null,
+            ),
+        ),
+        (
+            get_of("/query?page=1&from=cheap"),
+            fault(
+                "float_parsing",
+                json!(["query", "from"]),
+                "Input should be a number",
                 Value::Null,
             ),
         ),
