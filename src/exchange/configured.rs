@@ -51,8 +51,8 @@ impl LayerConfig for Configured {
             true => ResponseFormat::without_grpc(request),
             false => ResponseFormat::of(request),
         };
-        let mut slot = Slot::take();
-        let handling = self.0.handling.of_thread(slot.thread);
+        let (mut slot, thread) = Slot::take();
+        let handling = self.0.handling.of_thread(thread);
         let (context, rare) = slot.split();
         context.fill(handling, request, self.0.captures.as_ref(), format);
         if let Some(websockets) = &self.0.websockets {

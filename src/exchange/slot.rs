@@ -49,8 +49,6 @@ pub struct ConfiguredExchange {
 pub(super) struct Slot {
     pub(super) context: RequestContext,
     pub(super) inspected: Inspected,
-    /// Number of the thread whose pool the slot is from.
-    pub(super) thread: usize,
     /// Never locked: it makes the slot `Sync`, as a body has to be.
     rare: Mutex<Rare>,
 }
@@ -85,20 +83,21 @@ impl Rare {
 }
 
 impl Slot {
-    /// Returns an empty slot.
+    /// Returns an empty slot, and the number of this thread.
     #[inline]
-    pub(super) fn take() -> Box<Self> {
-        let free = POOL.try_with(|pool| pool.borrow_mut().free.pop());
-        free.ok().flatten().unwrap_or_else(Self::allocate)
+    pub(super) fn take() -> (Box<Self>, usize) {
+        let taken = POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            (pool.free.pop(), pool.thread)
+        });
+        // The thread may be ending.
+        let (free, thread) = taken.unwrap_or_default();
+        (free.unwrap_or_else(Self::allocate), thread)
     }
 
     #[cold]
     fn allocate() -> Box<Self> {
-        let mut slot = Box::<Self>::default();
-        if let Ok(thread) = POOL.try_with(|pool| pool.borrow().thread) {
-            slot.thread = thread;
-        }
-        slot
+        Box::default()
     }
 
     /// Empties the slot, for the next request.
@@ -113,7 +112,6 @@ impl Slot {
         let _ = POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
             if pool.free.len() < MAX_FREE {
-                self.thread = pool.thread;
                 pool.free.push(self);
             }
         });
@@ -139,7 +137,7 @@ impl ConfiguredExchange {
 
     /// Opens the exchange of `context` again, after the head of the response was sent.
     pub(super) fn reopen(context: RequestContext) -> Self {
-        let mut slot = Slot::take();
+        let (mut slot, _) = Slot::take();
         slot.context = context;
         Self::new(slot)
     }
