@@ -308,10 +308,15 @@ fn types_have_the_auto_traits_of_their_parts() {
 }
 
 #[test]
-fn small_types_are_copy() {
+fn small_types_are_copy_and_all_types_are_debug() {
     fn copy<T: Copy>() {}
+    fn debug<T: std::fmt::Debug>() {}
     copy::<ExceptionLayer>();
     copy::<CloseCode>();
+    debug::<ExceptionLayer<Configured>>();
+    debug::<ExceptionService<()>>();
+    debug::<ResponseFuture<(), ()>>();
+    debug::<ExceptionBody<()>>();
 }
 
 #[test]
