@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderName, HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 use tower_exception::{
-    Caught, ExceptionLayer, HttpException, Ids, Result,
+    Caught, Error, ExceptionLayer, HttpException, Ids, Result,
     config::{Configured, LayerConfig},
     prelude::*,
     render::{Html, Negotiated, Problem, Rendered, Text},
@@ -133,6 +133,60 @@ async fn the_sources_of_an_exception_are_shown() {
     ];
     assert_eq!(page.texts(".chain .text"), texts);
     assert_eq!(page.text(".type"), "tower_exception::HttpException");
+}
+
+/// Error that says the same as its source, and whose `Debug` does not begin with a name.
+struct Nameless(Option<Box<Nameless>>);
+
+impl fmt::Debug for Nameless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<nameless>")
+    }
+}
+
+impl fmt::Display for Nameless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no answer")
+    }
+}
+
+impl std::error::Error for Nameless {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.as_deref().map(|source| source as _)
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_repeats_the_text_before_it_is_shown_if_it_has_a_name() {
+    let report = async || {
+        let price = "x".parse::<u32>().map_err(NoPrice);
+        Ok::<_, Error>(price.map_err(anyhow::Error::new)?.to_string())
+    };
+    let nameless = async || {
+        let error = Nameless(Some(Box::new(Nameless(None))));
+        HttpException::bad_gateway("no prices").with_source(error)
+    };
+    let named = async || {
+        let inner = HttpException::bad_gateway("no prices");
+        HttpException::bad_gateway("no prices").with_source(inner)
+    };
+    let app = Router::new()
+        .route("/report", get(report))
+        .route("/nameless", get(nameless))
+        .route("/named", get(named));
+    let server = Server::start(app.layer(layer())).await;
+    let cases = [
+        (
+            "/report",
+            ["there is no price", "invalid digit found in string"],
+        ),
+        ("/nameless", ["502: no prices", "no answer"]),
+        ("/named", ["502: no prices", "502: no prices"]),
+    ];
+    for (path, texts) in cases {
+        let page = Parsed::of(&server.send(browser(path)).await);
+        assert_eq!(page.texts(".chain .text"), texts, "{path}");
+    }
 }
 
 #[tokio::test]
