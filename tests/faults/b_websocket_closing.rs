@@ -292,58 +292,12 @@ async fn close_all_closes_every_websocket_although_a_waker_panics() {
     assert_eq!(websockets.count(), 0);
 }
 
-/// An I/O whose destructor panics.
-struct PanicsAtDrop(tokio::net::TcpStream);
-
-impl Drop for PanicsAtDrop {
-    fn drop(&mut self) {
-        panic!("{SECRET_TEXT}");
-    }
-}
-
-impl AsyncRead for PanicsAtDrop {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for PanicsAtDrop {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
-
 /// B9
 #[tokio::test]
 async fn close_all_closes_every_websocket_although_an_io_panics_when_it_is_dropped() {
     let websockets = WebSockets::new();
     let app = accepting(async |_io| std::future::pending().await);
-    let service = TowerToHyperService::new(layer_with(&websockets).layer(app));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let stream = TokioIo::new(PanicsAtDrop(listener.accept().await.unwrap().0));
-            let serving = http1::Builder::new().serve_connection(stream, service.clone());
-            tokio::spawn(serving.with_upgrades());
-        }
-    });
+    let (address, _) = serve_with_end(layer_with(&websockets).layer(app), IoEnd::DropPanic).await;
     let mut clients = Vec::new();
     for _ in 0..3 {
         clients.push(connect(address, "/").await);

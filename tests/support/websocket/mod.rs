@@ -2,6 +2,7 @@
 
 mod apps;
 mod client;
+mod faulty_io;
 mod frames;
 mod raw;
 
@@ -15,7 +16,7 @@ use tower_exception::{
     CloseCode, ExceptionLayer, WebSocketException, WebSockets, config::Configured,
 };
 
-pub use self::{apps::*, client::*, frames::*, raw::*};
+pub use self::{apps::*, client::*, faulty_io::*, frames::*, raw::*};
 use super::Server;
 pub use super::{PROTOCOLS, Protocol, Report, Reports, SECRET_TEXT, SecretError, observed, within};
 
