@@ -1,5 +1,8 @@
 //! The bytes of a fuzzer, read as choices and pieces.
 
+/// Largest number of fields of an exception. Thousands would take seconds, and test nothing else.
+pub const MAX_FIELDS: usize = 60;
+
 /// The rest of an input. After its end, every choice is the first one and every piece is empty.
 pub struct Input<'a>(&'a [u8]);
 

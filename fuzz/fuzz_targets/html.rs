@@ -2,7 +2,7 @@
 //! user's, in the plain text and in the problem document.
 //!
 //! The input is text. Its fields are separated by U+001F: status, detail, title, type, code, id,
-//! then up to 60 pairs of a name and a text.
+//! then up to `MAX_FIELDS` pairs of a name and a text.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -16,7 +16,7 @@ use tower_exception::{
     config::Configured,
     render::{Html, HtmlText, Page, Problem, Render, Text},
 };
-use tower_exception_fuzz::respond;
+use tower_exception_fuzz::{input::MAX_FIELDS, respond};
 
 /// The fields of one input.
 struct Fields<'a> {
@@ -46,10 +46,9 @@ impl<'a> Fields<'a> {
             problem_type,
             code,
             id: HeaderValue::from_str(id).ok(),
-            // Thousands of them would take seconds, and no other way through the code.
             pairs: rest
                 .chunks_exact(2)
-                .take(60)
+                .take(MAX_FIELDS)
                 .map(|pair| (pair[0], pair[1]))
                 .collect(),
         }

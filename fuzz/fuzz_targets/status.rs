@@ -23,7 +23,7 @@ use tower::{BoxError, Layer as _, ServiceExt as _, service_fn};
 use tower_exception::{ExceptionLayer, GrpcCode, HttpException};
 use tower_exception_fuzz::{
     body::{End, Part, Received, ScriptedBody},
-    input::Input,
+    input::{Input, MAX_FIELDS},
 };
 
 /// Statuses of exceptions: with a code of their own, of a class, informational, and unknown ones.
@@ -60,7 +60,7 @@ fn exception(input: &mut Input<'_>) -> HttpException {
         b'c' => exception.with_detail(json!([input.text()])),
         _ => exception,
     };
-    let mut fields = 0..60; // Thousands would take seconds.
+    let mut fields = 0..MAX_FIELDS;
     while !input.is_empty() && fields.next().is_some() {
         exception = match input.choose(b"abcdefgh") {
             b'a' => exception.with_title(input.text()),
